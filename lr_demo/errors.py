@@ -1,0 +1,40 @@
+"""Every error of ours, in one tree.
+
+LookaheadError
+├── UserError            what the user asked for cannot be done: exit code 2, one sentence
+│   ├── ConfigError      a profile or a setting is wrong (file, line, key named)
+│   └── TraceError       a trace cannot be read (unknown schema version, damaged start)
+├── WeightsError         model files could not be found, fetched or verified
+├── ServingError         a model server could not be started or died
+└── ModelError           a request to a model failed; the run may go on without that role
+
+Each message says what was wrong, with which value, and what to do about it.
+"""
+
+
+class LookaheadError(Exception):
+    """Base of all errors this project raises on purpose; its text is fit for a user."""
+
+
+class UserError(LookaheadError):
+    """What the user asked for cannot be done."""
+
+
+class ConfigError(UserError):
+    """A profile or a setting is wrong."""
+
+
+class TraceError(UserError):
+    """A trace cannot be read."""
+
+
+class WeightsError(LookaheadError):
+    """Model files could not be found, fetched or verified."""
+
+
+class ServingError(LookaheadError):
+    """A model server could not be started, or died."""
+
+
+class ModelError(LookaheadError):
+    """A request to a model failed."""

@@ -1,0 +1,396 @@
+"""The spine: everything the engine does is one of these events, and everything shown is a fold of them.
+
+A *position* is a place in the tree of steps: its prefix is the accepted text plus the drafted steps
+on the path to it. A step is named by (position, role, alternative); the target has one step per
+position (alternative 0), the draft has `width` of them. Nothing here knows models, files or pages.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from lr_demo.errors import TraceError
+
+SCHEMA_VERSION = 1
+"""Version of the event schema. A trace that carries another one is refused."""
+
+
+class Role(StrEnum):
+    """Who wrote a step or failed: the model roles."""
+
+    TARGET = "target"
+    DRAFT = "draft"
+    JUDGE = "judge"
+
+
+class StepFinish(StrEnum):
+    """Why a step ended."""
+
+    BOUNDARY = "boundary"
+    """The token that completes a step boundary was written."""
+    END = "end_of_sequence"
+    """The model ended its answer."""
+    STEP_CAP = "step_cap"
+    """The step reached its cap: it was cut, no boundary follows it."""
+    TOKEN_LIMIT = "token_limit"
+    """The answer reached its token limit."""
+
+
+class Outcome(StrEnum):
+    """How a step came into the answer."""
+
+    ACCEPTED = "accepted"
+    """A drafted step the verifier kept."""
+    CORRECTED = "corrected"
+    """The target's step, in place of drafted ones that were rejected."""
+    TARGET = "target"
+    """The target's step where no drafted step was there to compare (plain decoding, a late draft)."""
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class _Event(BaseModel):
+    """What all events share. `run`, `seq` and `t` are stamped once, by the log that takes the event."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str = ""
+    seq: int = -1
+    """Place in the log, from 0, without gaps."""
+    t: float = 0.0
+    """Seconds since the run began, on a monotonic clock."""
+
+
+class RunStarted(_Event):
+    type: Literal["run_started"] = "run_started"
+    schema_version: int = SCHEMA_VERSION
+    prompt: str
+    mode: str
+    profile: str
+    settings: dict[str, str | int | float | bool | None]
+    """The run's settings, by the names of `config.RunSettings`."""
+    models: dict[str, str]
+    """Role to model name."""
+    started_at: str
+    """Wall-clock time, ISO 8601 with zone."""
+    simulated: bool = False
+    """True where no real model takes part: every figure of the run carries that label."""
+    baseline: str | None = None
+    """Run id of the autoregressive baseline this run is compared with."""
+
+
+class CycleStarted(_Event):
+    """From here (the start, or after a correction) until the next correction is one cycle."""
+
+    type: Literal["cycle_started"] = "cycle_started"
+    cycle: int
+    position: int
+
+
+class PositionOpened(_Event):
+    """The prefix of a position is known: its target step and its drafted steps may start."""
+
+    type: Literal["position_opened"] = "position_opened"
+    position: int
+    step: int
+    """Index of the step in the answer, from 0."""
+    parent: int | None = None
+    """Position of the drafted step that leads here; None for a root."""
+    parent_alternative: int = 0
+
+
+class StepStarted(_Event):
+    """A request was sent. A second one for the same step (after a failure) starts it anew."""
+
+    type: Literal["step_started"] = "step_started"
+    position: int
+    role: Role
+    alternative: int = 0
+
+
+class StepDelta(_Event):
+    type: Literal["step_delta"] = "step_delta"
+    position: int
+    role: Role
+    alternative: int = 0
+    text: str
+    tokens: int
+    """Tokens in this delta."""
+
+
+class StepFinished(_Event):
+    """A step is complete; its ids and text here are authoritative."""
+
+    type: Literal["step_finished"] = "step_finished"
+    position: int
+    role: Role
+    alternative: int = 0
+    token_ids: list[int]
+    text: str
+    finish: StepFinish
+
+
+class StepCancelled(_Event):
+    """A step was given up, at its server too; what it had written is wasted."""
+
+    type: Literal["step_cancelled"] = "step_cancelled"
+    position: int
+    role: Role
+    alternative: int = 0
+
+
+class VerdictStarted(_Event):
+    type: Literal["verdict_started"] = "verdict_started"
+    position: int
+    alternative: int = 0
+    method: str
+
+
+class Verdict(_Event):
+    type: Literal["verdict"] = "verdict"
+    position: int
+    alternative: int = 0
+    accepted: bool
+    method: str
+    """`identical` (equal apart from white space and case), `ending` (only one of the two ends the
+    answer), `error`, or the verifier's name."""
+    score: float | None = None
+    reason: str = ""
+    latency_s: float = 0.0
+
+
+class StepCommitted(_Event):
+    """A step joins the answer. The answer is the concatenation of committed steps, in order."""
+
+    type: Literal["step_committed"] = "step_committed"
+    position: int
+    role: Role
+    alternative: int = 0
+    outcome: Outcome
+    step: int
+    """Index of the step in the answer, from 0."""
+    tokens: int
+    """Tokens of the step as the target counts them."""
+
+
+class RoleDegraded(_Event):
+    type: Literal["role_degraded"] = "role_degraded"
+    role: Role
+    reason: str
+
+
+class RoleRecovered(_Event):
+    type: Literal["role_recovered"] = "role_recovered"
+    role: Role
+
+
+class RunFinished(_Event):
+    type: Literal["run_finished"] = "run_finished"
+    status: RunStatus
+    reason: str
+    """Why it ended: `end_of_sequence`, `token_limit`, `final_answer`, `repeated_step`, `stopped`, or
+    for a failed run the message for the user."""
+
+
+Event = Annotated[
+    RunStarted
+    | CycleStarted
+    | PositionOpened
+    | StepStarted
+    | StepDelta
+    | StepFinished
+    | StepCancelled
+    | VerdictStarted
+    | Verdict
+    | StepCommitted
+    | RoleDegraded
+    | RoleRecovered
+    | RunFinished,
+    Field(discriminator="type"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def to_json_line(event: Event) -> str:
+    """One event as one line of JSON, without the line break."""
+    return event.model_dump_json(exclude_none=True)
+
+
+def from_json_line(line: str | bytes) -> Event:
+    """The event of one line.
+
+    Raises:
+        TraceError: the line is no event of this schema version.
+    """
+    try:
+        event = _ADAPTER.validate_json(line)
+    except ValueError as error:
+        version = _foreign_version(line)
+        if version is not None:
+            raise _unknown_version(version) from None
+        raise TraceError(f"this line is not an event of schema version {SCHEMA_VERSION}: {error}") from None
+    if isinstance(event, RunStarted) and event.schema_version != SCHEMA_VERSION:
+        raise _unknown_version(event.schema_version)
+    return event
+
+
+class _Versioned(BaseModel):
+    schema_version: int | str
+
+
+def _foreign_version(line: str | bytes) -> int | str | None:
+    try:
+        version = _Versioned.model_validate_json(line).schema_version
+    except ValueError:
+        return None
+    return None if version == SCHEMA_VERSION else version
+
+
+def _unknown_version(version: int | str) -> TraceError:
+    return TraceError(
+        f"this trace has schema version {version}, this program reads version {SCHEMA_VERSION}: "
+        "open it with the release that wrote it"
+    )
+
+
+class StepKey(NamedTuple):
+    """Names a step within a run."""
+
+    position: int
+    role: Role
+    alternative: int = 0
+
+
+class StepPhase(StrEnum):
+    """What is happening to a step."""
+
+    WRITING = "writing"
+    COMPLETE = "complete"
+    JUDGING = "judging"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    CORRECTED = "corrected"
+    TARGET = "target"
+    CANCELLED = "cancelled"
+
+
+@dataclass
+class StepState:
+    """One step as the log has it so far."""
+
+    key: StepKey
+    started: float
+    """Seconds since the run began."""
+    text: str = ""
+    tokens: int = 0
+    token_ids: list[int] = field(default_factory=list)
+    finish: StepFinish | None = None
+    ended: float | None = None
+    phase: StepPhase = StepPhase.WRITING
+    verdict: Verdict | None = None
+    pieces: list[str] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class CommittedStep:
+    """A step of the answer."""
+
+    key: StepKey
+    outcome: Outcome
+    tokens: int
+    t: float
+    cycle: int
+
+
+@dataclass
+class RunState:
+    """The state of a run: a fold of its log. `apply` costs O(1) per event."""
+
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    cycle: int = 0
+    t: float = 0.0
+    positions: dict[int, PositionOpened] = field(default_factory=dict)
+    steps: dict[StepKey, StepState] = field(default_factory=dict)
+    answer: list[CommittedStep] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    degraded: dict[Role, str] = field(default_factory=dict)
+    tokens_written: dict[Role, int] = field(default_factory=lambda: {Role.TARGET: 0, Role.DRAFT: 0})
+    """Tokens each role wrote, kept or not."""
+
+    @property
+    def status(self) -> RunStatus:
+        return self.finished.status if self.finished else RunStatus.RUNNING
+
+    def text(self) -> str:
+        """The answer so far: the concatenation of its steps."""
+        return "".join(self.steps[step.key].text for step in self.answer)
+
+    def apply(self, event: Event) -> None:
+        """Take one event into the state; events come in the order of the log."""
+        self.t = event.t
+        match event:
+            case RunStarted():
+                self.started = event
+            case CycleStarted():
+                self.cycle = event.cycle
+            case PositionOpened():
+                self.positions[event.position] = event
+            case StepStarted():
+                key = StepKey(event.position, event.role, event.alternative)
+                self.steps[key] = StepState(key, started=event.t)
+            case StepDelta():
+                step = self._step(event)
+                step.pieces.append(event.text)
+                step.tokens += event.tokens
+                self.tokens_written[event.role] += event.tokens
+            case StepFinished():
+                step = self._step(event)
+                self.tokens_written[event.role] += len(event.token_ids) - step.tokens
+                step.text, step.token_ids, step.finish = event.text, event.token_ids, event.finish
+                step.tokens, step.ended, step.phase = len(event.token_ids), event.t, StepPhase.COMPLETE
+                step.pieces.clear()
+            case StepCancelled():
+                step = self._step(event)
+                step.text, step.ended, step.phase = "".join(step.pieces), event.t, StepPhase.CANCELLED
+                step.pieces.clear()
+            case VerdictStarted():
+                self._drafted(event).phase = StepPhase.JUDGING
+            case Verdict():
+                step = self._drafted(event)
+                step.verdict = event
+                step.phase = StepPhase.ACCEPTED if event.accepted else StepPhase.REJECTED
+                self.verdicts.append(event)
+            case StepCommitted():
+                step = self._step(event)
+                step.phase = StepPhase(event.outcome)
+                self.answer.append(CommittedStep(step.key, event.outcome, event.tokens, event.t, self.cycle))
+            case RoleDegraded():
+                self.degraded[event.role] = event.reason
+            case RoleRecovered():
+                self.degraded.pop(event.role, None)
+            case RunFinished():
+                self.finished = event
+
+    def _step(self, event: StepDelta | StepFinished | StepCancelled | StepCommitted) -> StepState:
+        return self.steps[StepKey(event.position, event.role, event.alternative)]
+
+    def _drafted(self, event: VerdictStarted | Verdict) -> StepState:
+        return self.steps[StepKey(event.position, Role.DRAFT, event.alternative)]
+
+
+def fold(events: Iterable[Event]) -> RunState:
+    """The state of a run after these events."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state

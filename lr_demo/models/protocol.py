@@ -1,0 +1,104 @@
+"""What the engine asks of a language model. Token ids are the truth; text is derived from them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Finish(StrEnum):
+    """Why a model stopped writing."""
+
+    STOP = "stop"
+    """A stop string was completed; the token that completes it is kept whole."""
+    END = "end_of_sequence"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: str
+    """`system`, `user` or `assistant`."""
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. `temperature` 0 is greedy; `top_k` 0 and `min_p` 0 are off."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A request to go on after `prompt`, at most `max_tokens`, up to and including a stop string."""
+
+    prompt: Sequence[int]
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    seed: int = 0
+    """0 … 2**31 − 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Newly written tokens. The last chunk of a generation, and only it, has a `finish`.
+
+    The texts of all chunks together are the text of all ids together: a token's text may come with
+    a later chunk (bytes of one character), but the last token is whole, also where it holds more
+    than the stop string. An end-of-sequence token has its id here and no text.
+    """
+
+    token_ids: tuple[int, ...]
+    text: str
+    finish: Finish | None = None
+
+
+class LanguageModel(Protocol):
+    """A model that writes. Every method raises `ModelError` when the model does not answer as it should."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for people."""
+        ...
+
+    @property
+    def vocabulary(self) -> str:
+        """Names the tokenizer: where two models' are equal, so are the ids of every text."""
+        ...
+
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        """Write; closing the generator (`aclose`, or cancelling its task) ends the work at the server."""
+        ...
+
+    async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
+        """Log-probability of each choice as the one next token (raw, at temperature 1; −inf where unknown).
+
+        Each choice must be one token.
+        """
+        ...
+
+    async def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without any special token added; special tokens in `text` stay plain text."""
+        ...
+
+    async def chat_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of a chat in the model's template, ready for the assistant's answer."""
+        ...
+
+
+class Embedder(Protocol):
+    """A sentence-embedding model."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One unit-length vector per text."""
+        ...

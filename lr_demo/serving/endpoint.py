@@ -1,0 +1,21 @@
+"""Where a running model server is reached; what the clients in `models` are built from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible server that answers."""
+
+    base_url: str
+    """Up to and including `/v1`."""
+    dialect: Literal["vllm", "llama.cpp"]
+    model: str
+    """The name the server knows the model by."""
+    name: str
+    """The model's name, for people."""
+    vocabulary: str
+    """Label of the tokenizer."""
+    family: str
+    api_key: str = "none"

@@ -1,0 +1,49 @@
+"""What decides whether a drafted step means the same as the target's step of the same position."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A drafted step and the target's step of the same position."""
+
+    question: str
+    drafted_text: str
+    target_text: str
+    drafted_ids: tuple[int, ...]
+    target_ids: tuple[int, ...]
+    same_vocabulary: bool
+    """Whether the two id sequences are of one tokenizer, and so can be compared."""
+    seed: int = 0
+    """Derived from run seed, position and alternative, for verifiers that draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a verifier found."""
+
+    accepted: bool
+    score: float | None = None
+    """Probability or similarity, where the verifier has one."""
+    reason: str = ""
+
+
+class Verifier(Protocol):
+    @property
+    def method(self) -> str:
+        """The verifier's name, as in `config.VerifierKind`."""
+        ...
+
+    @property
+    def compares_identity(self) -> bool:
+        """True where equality must be exact: text equal but for white space and case is then no shortcut."""
+        ...
+
+    async def verify(self, comparison: Comparison) -> Judgement:
+        """Decide.
+
+        Raises:
+            ModelError: the judge or embedder did not answer; the caller counts it as a reject.
+        """
+        ...
