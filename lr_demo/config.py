@@ -202,6 +202,8 @@ class Simulation(_Strict):
     """Step lengths vary by this share around the mean."""
     acceptance: float = Field(default=0.6, ge=0, le=1)
     """Chance that a drafted step means the same as the target's."""
+    identical: float = Field(default=0.25, ge=0, le=1)
+    """Share of those that say it in the target's very words."""
     verdict_ms: float = Field(default=20.0, ge=0)
     chunk_tokens: int = Field(default=1, ge=1)
     """Tokens per streamed chunk."""

@@ -85,6 +85,10 @@ class RunStarted(_Event):
     """True where no real model takes part: every figure of the run carries that label."""
     baseline: str | None = None
     """Run id of the autoregressive baseline this run is compared with."""
+    hardware: str = ""
+    """What it ran on, for people."""
+    fingerprint: str = ""
+    """Stands for the servers and texts of the profile: equal ones make two runs comparable."""
 
 
 class CycleStarted(_Event):
@@ -139,7 +143,7 @@ class StepFinished(_Event):
 
 
 class StepCancelled(_Event):
-    """A step was given up, at its server too; what it had written is wasted."""
+    """A step was given up, complete or not; if it was being written, its request has ended at the server."""
 
     type: Literal["step_cancelled"] = "step_cancelled"
     position: int
@@ -361,8 +365,10 @@ class RunState:
                 step.pieces.clear()
             case StepCancelled():
                 step = self._step(event)
-                step.text, step.ended, step.phase = "".join(step.pieces), event.t, StepPhase.CANCELLED
-                step.pieces.clear()
+                step.phase = StepPhase.CANCELLED
+                if step.ended is None:
+                    step.text, step.ended = "".join(step.pieces), event.t
+                    step.pieces.clear()
             case VerdictStarted():
                 self._drafted(event).phase = StepPhase.JUDGING
             case Verdict():

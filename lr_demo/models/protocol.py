@@ -34,6 +34,9 @@ class Sampling:
     min_p: float = 0.0
 
 
+GREEDY = Sampling()
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """A request to go on after `prompt`, at most `max_tokens`, up to and including a stop string."""
@@ -41,7 +44,7 @@ class GenerationRequest:
     prompt: Sequence[int]
     max_tokens: int
     stop: tuple[str, ...] = ()
-    sampling: Sampling = Sampling()
+    sampling: Sampling = GREEDY
     seed: int = 0
     """0 … 2**31 − 1."""
 

@@ -1,5 +1,6 @@
 """What decides whether a drafted step means the same as the target's step of the same position."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,5 +46,17 @@ class Verifier(Protocol):
 
         Raises:
             ModelError: the judge or embedder did not answer; the caller counts it as a reject.
+        """
+        ...
+
+
+class StepScorer(Protocol):
+    """Scores the last step of an answer, for SpecReason."""
+
+    async def score(self, prefix: Sequence[int]) -> float:
+        """0 to 9, from the target's ids of the prompt and the answer up to and including the step.
+
+        Raises:
+            ModelError: the target did not answer.
         """
         ...

@@ -1,0 +1,64 @@
+"""The length of the ideal schedule of lookahead reasoning, worked out step by step without any concurrency.
+
+Width 1, a budget that never binds, a cost per token that does not depend on the batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lr_demo.events import Outcome, Role, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One step of the answer: how long each part of it takes undisturbed, seconds."""
+
+    draft_s: float
+    target_s: float
+    verdict_s: float
+    accepted: bool
+    drafted: bool = True
+    """False where nothing was drafted: after a cut step, or beyond the lookahead of a synchronous round."""
+
+
+def places(state: RunState, target_s_per_token: float, draft_s_per_token: float) -> list[Place]:
+    """The steps of a finished run, as places. A draft that came too late counts as endless."""
+    found = []
+    for step in state.answer:
+        target = state.steps[step.key._replace(role=Role.TARGET, alternative=0)]
+        drafted = state.steps.get(step.key._replace(role=Role.DRAFT))
+        verdict = drafted.verdict if drafted else None
+        found.append(
+            Place(
+                draft_s=len(drafted.token_ids) * draft_s_per_token if drafted and drafted.finish else float("inf"),
+                target_s=len(target.token_ids) * target_s_per_token,
+                verdict_s=verdict.latency_s if verdict else 0.0,
+                accepted=step.outcome is Outcome.ACCEPTED,
+                drafted=drafted is not None,
+            )
+        )
+    return found
+
+
+def asynchronous_s(steps: Sequence[Place], lookahead: int) -> float:
+    """Seconds until the last step is in the answer, asynchronous schedule."""
+    root_at = 0.0
+    index = 0
+    while index < len(steps):  # one cycle a turn
+        reached = [root_at]  # when the root moved to the k-th step of this cycle
+        prefix_at = root_at
+        for k, place in enumerate(steps[index:]):
+            index += 1
+            target_done = prefix_at + place.target_s
+            # A draft starts when its prefix is known and it is fewer than γ steps from the root.
+            draft_done = max(prefix_at, reached[max(0, k - lookahead + 1)]) + place.draft_s
+            decided = max(reached[k], target_done)
+            if not place.drafted or draft_done > decided:  # none, or late: the target's step is taken
+                root_at = decided
+                break
+            root_at = max(reached[k], max(draft_done, target_done) + place.verdict_s)
+            if not place.accepted:
+                break
+            reached.append(root_at)
+            prefix_at = draft_done
+    return root_at

@@ -1,0 +1,69 @@
+"""One call that decodes a prompt in any mode. Knows models and verifiers by their protocols only."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lr_demo.config import Mode, RunSettings
+from lr_demo.decoding.autoregressive import Autoregressive
+from lr_demo.decoding.judging import Judging
+from lr_demo.decoding.lookahead import Lookahead
+from lr_demo.decoding.segmentation import BLANK_LINE, Segmenter
+from lr_demo.decoding.specreason import SpecReason
+from lr_demo.errors import ConfigError
+from lr_demo.events import Event, Role
+from lr_demo.models.protocol import GREEDY, LanguageModel, Message, Sampling
+from lr_demo.verification.protocol import StepScorer, Verifier
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who plays in a run. A speculative mode has a target that speculates."""
+
+    target: LanguageModel
+    target_sampling: Sampling
+    draft: LanguageModel | None = None
+    draft_sampling: Sampling = GREEDY
+    verifier: Verifier | None = None
+    """For lookahead reasoning."""
+    scorer: StepScorer | None = None
+    """For SpecReason."""
+
+
+async def decode(
+    prompt: str,
+    settings: RunSettings,
+    cast: Cast,
+    emit: Callable[[Event], None],
+    system_prompt: str,
+    segmenter: Segmenter = BLANK_LINE,
+) -> str:
+    """Decode a prompt; emits every event between `RunStarted` and `RunFinished`.
+
+    Returns the reason of the end: `end_of_sequence`, `token_limit`, `final_answer`, `repeated_step`.
+    However it ends, by cancellation too, no request of it is left at a server.
+
+    Raises:
+        ConfigError: the cast lacks a role that the mode needs.
+        ModelError: the target failed for too long, or refused the prompt.
+    """
+    messages = [Message("system", system_prompt), Message("user", prompt)]
+    if not settings.mode.drafts_steps:
+        ids = await cast.target.chat_prompt(messages)
+        return await Autoregressive(cast.target, cast.target_sampling, ids, settings, segmenter, emit).run()
+    if cast.draft is None:
+        raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
+    target_ids, draft_ids = await asyncio.gather(cast.target.chat_prompt(messages), cast.draft.chat_prompt(messages))
+    prompts = {Role.TARGET: target_ids, Role.DRAFT: draft_ids}
+    sampling = {Role.TARGET: cast.target_sampling, Role.DRAFT: cast.draft_sampling}
+    if settings.mode is Mode.SPECREASON:
+        if cast.scorer is None:
+            raise ConfigError("mode specreason needs a step scorer, and there is none")
+        return await SpecReason(
+            cast.target, cast.draft, cast.scorer, sampling, prompts, settings, segmenter, emit
+        ).run()
+    if cast.verifier is None:
+        raise ConfigError(f"mode {settings.mode} needs a verifier, and there is none")
+    same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
+    judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
+    return await Lookahead(cast.target, cast.draft, judging, sampling, prompts, settings, segmenter, emit).run()

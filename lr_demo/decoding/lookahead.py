@@ -1,0 +1,435 @@
+"""Lookahead reasoning (arXiv 2506.19830): drafted steps ahead, target expansions in parallel, verdicts.
+
+One object holds the tree; requests are tasks, and whatever completes calls back into it. Every change
+of the tree happens in such a callback, so between two events nothing runs and nothing is polled.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from functools import partial
+
+from lr_demo.config import RunSettings, Schedule
+from lr_demo.decoding.judging import Judging
+from lr_demo.decoding.sampling import request_seed
+from lr_demo.decoding.segmentation import Segmenter
+from lr_demo.decoding.slots import Slots
+from lr_demo.decoding.step import Emit, Step, allowance, with_patience, write_step
+from lr_demo.decoding.tree import Drafted, Position
+from lr_demo.errors import ModelError
+from lr_demo.events import (
+    CycleStarted,
+    Outcome,
+    PositionOpened,
+    Role,
+    RoleDegraded,
+    RoleRecovered,
+    StepCancelled,
+    StepCommitted,
+    StepFinish,
+    StepKey,
+)
+from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
+
+_FIRST_DRAFT_PAUSE_S = 0.5
+_LONGEST_DRAFT_PAUSE_S = 16.0
+
+
+class Lookahead:
+    """Decodes one prompt with a target, a draft and a verifier.
+
+    Asynchronous: a position's target step and drafted steps start as soon as its prefix is known, and
+    a verdict as soon as both sides of it are complete. Synchronous: rounds of drafting γ steps,
+    expanding all of them in one batch, and judging.
+    """
+
+    def __init__(
+        self,
+        target: LanguageModel,
+        draft: LanguageModel,
+        judging: Judging,
+        sampling: dict[Role, Sampling],
+        prompts: dict[Role, list[int]],
+        settings: RunSettings,
+        segmenter: Segmenter,
+        emit: Emit,
+    ) -> None:
+        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft}
+        self._judging, self._sampling, self._settings = judging, sampling, settings
+        self._segmenter, self._emit = segmenter, emit
+        self._same_vocabulary = target.vocabulary == draft.vocabulary
+        self._synchronous = settings.schedule is Schedule.SYNC
+        self._text_ids = {role: list(ids) for role, ids in prompts.items()}
+        """Each model's own ids of prompt and accepted text."""
+        self._slots = {role: Slots(settings.parallel_budget) for role in (Role.TARGET, Role.DRAFT)}
+        self._drafting = 0
+        """Drafted steps asked for and not complete."""
+        self._next_id = 0
+        self._cycle = -1
+        self._root: Position | None = None
+        self._draft_away_until = 0.0
+        self._draft_pause = 0.0
+        self._to_cross: deque[Step] = deque()
+        """Corrections whose ids the draft does not have yet."""
+        self._crossing: asyncio.Task[None] | None = None
+
+    async def run(self) -> str:
+        """Decode to the end; returns its reason. Afterwards no request and no task of it is left.
+
+        Raises:
+            ModelError: the target failed for too long.
+        """
+        self._ended: asyncio.Future[str | ModelError] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                self._new_root(step=0, tokens_before=0, after_boundary=True)
+                ended = await self._ended
+            finally:
+                self._drop_all()
+        if isinstance(ended, ModelError):
+            raise ended
+        return ended
+
+    # The tree grows.
+
+    def _new_root(self, step: int, tokens_before: int, after_boundary: bool, draft_ready: bool = True) -> None:
+        self._cycle += 1
+        self._emit(CycleStarted(cycle=self._cycle, position=self._next_id))
+        self._root = self._new_position(step, None, tokens_before, after_boundary, draft_ready)
+        self._start(self._root)
+
+    def _new_position(
+        self, step: int, parent: Drafted | None, tokens_before: int, after_boundary: bool, draft_ready: bool = True
+    ) -> Position:
+        position = Position(self._next_id, step, parent, tokens_before, after_boundary, draft_ready=draft_ready)
+        self._next_id += 1
+        self._emit(
+            PositionOpened(
+                position=position.id,
+                step=step,
+                parent=parent.position.id if parent else None,
+                parent_alternative=parent.alternative if parent else 0,
+            )
+        )
+        return position
+
+    def _start(self, position: Position) -> None:
+        """The prefix is known: its target step starts, and its drafted steps where they are near enough."""
+        position.held = self._synchronous
+        if not position.held:
+            self._ask_target(position)
+        self._draft_at(position)
+        self._expand_if_drafted()
+
+    def _draft_at(self, position: Position) -> None:
+        """Ask for a position's drafted steps, once, where that is wanted."""
+        root = self._root
+        if (
+            root is None
+            or position.drafted
+            or not position.after_boundary
+            or not position.draft_ready
+            or position.step - root.step >= self._settings.lookahead
+            or asyncio.get_running_loop().time() < self._draft_away_until
+        ):
+            return
+        for alternative in range(self._settings.width):
+            drafted = Drafted(position, alternative)
+            position.drafted.append(drafted)
+            self._drafting += 1
+            self._slots[Role.DRAFT].request(position.step, partial(self._begin_draft, drafted))
+
+    def _expand_if_drafted(self) -> None:
+        """Synchronous schedule: the whole batch of target steps starts when drafting is done."""
+        root = self._root
+        if not self._synchronous or self._drafting or root is None or not root.draft_ready:
+            return
+        for position in list(root.subtree()):
+            if position.held:
+                position.held = False
+                self._ask_target(position)
+
+    def _ask_target(self, position: Position) -> None:
+        self._slots[Role.TARGET].request(position.step, partial(self._begin_target, position))
+
+    # Requests.
+
+    def _begin_target(self, position: Position) -> bool:
+        if position.dropped:
+            return False
+        position.writing = self._spawn(self._write_target(position))
+        position.writing.add_done_callback(lambda _: self._slots[Role.TARGET].release())
+        return True
+
+    def _begin_draft(self, drafted: Drafted) -> bool:
+        if drafted.accepted is not None:
+            return False
+        drafted.writing = self._spawn(self._write_draft(drafted))
+        drafted.writing.add_done_callback(lambda _: self._slots[Role.DRAFT].release())
+        return True
+
+    async def _write_target(self, position: Position) -> None:
+        try:
+            step = await with_patience(lambda: self._write(position, Role.TARGET, 0), self._emit)
+        except ModelError as error:
+            self._end(error)
+        else:
+            position.target = step
+            self._target_complete(position)
+
+    async def _write_draft(self, drafted: Drafted) -> None:
+        position = drafted.position
+        step: Step | None = None
+        try:
+            step = await self._write(position, Role.DRAFT, drafted.alternative)
+            ids = step.token_ids if self._same_vocabulary else await self._encode(Role.TARGET, step)
+        except ModelError as error:
+            self._drafting -= 1
+            self._draft_failed(error)
+            drafted.accepted = False
+            self._resolve()
+            self._expand_if_drafted()
+        except asyncio.CancelledError:
+            if step is not None:
+                self._cancelled(drafted)
+            raise
+        else:
+            self._drafting -= 1
+            self._draft_works()
+            drafted.step, drafted.target_ids = step, ids
+            self._draft_complete(drafted)
+
+    async def _write(self, position: Position, role: Role, alternative: int) -> Step:
+        most, at_limit = allowance(position.tokens_before, self._settings.max_tokens, self._settings.step_cap)
+        prompt = self._text_ids[role].copy()
+        for before in position.path():
+            if before.step is not None:
+                prompt += before.target_ids if role is Role.TARGET else before.step.token_ids
+        request = GenerationRequest(
+            prompt=prompt,
+            max_tokens=most,
+            stop=self._segmenter.stop,
+            sampling=self._sampling[role],
+            seed=request_seed(self._settings.seed, role, position.step, alternative),
+        )
+        key = StepKey(position.id, role, alternative)
+        return await write_step(self._models[role], request, key, self._emit, at_limit=at_limit)
+
+    async def _encode(self, role: Role, step: Step) -> tuple[int, ...]:
+        """The step's ids in the other model's vocabulary, from its text alone."""
+        return tuple(await self._models[role].encode(step.text))
+
+    # Something is complete.
+
+    def _draft_complete(self, drafted: Drafted) -> None:
+        position, step = drafted.position, drafted.step
+        assert step is not None
+        tokens = position.tokens_before + len(drafted.target_ids)
+        if tokens > self._settings.max_tokens:  # the target's tokenizer counts it longer than it may be
+            drafted.accepted = False
+            self._cancelled(drafted)
+        self._judge(drafted)
+        if drafted.accepted is not False and not step.ends_answer and tokens < self._settings.max_tokens:
+            after_boundary = step.finish is StepFinish.BOUNDARY
+            drafted.child = self._new_position(position.step + 1, drafted, tokens, after_boundary)
+            self._start(drafted.child)
+        self._resolve()
+        self._expand_if_drafted()
+
+    def _target_complete(self, position: Position) -> None:
+        if self._synchronous and not self._batch_complete():
+            return
+        for place in list(self._root.subtree()) if self._synchronous and self._root else [position]:
+            for drafted in place.drafted:
+                self._judge(drafted)
+        self._resolve()
+
+    def _batch_complete(self) -> bool:
+        return self._root is not None and all(position.target is not None for position in self._root.subtree())
+
+    def _judge(self, drafted: Drafted) -> None:
+        """Give the verdict, or ask for it, once both sides are complete."""
+        position = drafted.position
+        step, target = drafted.step, position.target
+        if step is None or target is None or drafted.accepted is not None or drafted.judging or position.dropped:
+            return
+        drafted.compared = True
+        verdict = self._judging.at_once(position.id, drafted.alternative, step, target)
+        if verdict is not None:
+            self._decide(drafted, verdict)
+        else:
+            drafted.judging = self._spawn(self._ask_judge(drafted, step, target))
+
+    async def _ask_judge(self, drafted: Drafted, step: Step, target: Step) -> None:
+        position = drafted.position
+        seed = request_seed(self._settings.seed, Role.JUDGE, position.step, drafted.alternative)
+        verdict = await self._judging.ask(position.id, drafted.alternative, step, drafted.target_ids, target, seed)
+        drafted.judging = None
+        self._decide(drafted, verdict)
+        self._resolve()
+
+    def _decide(self, drafted: Drafted, accepted: bool) -> None:
+        """Take a verdict; what it makes useless is given up at once."""
+        drafted.accepted = accepted
+        if not accepted:
+            self._drop(drafted.child)
+            drafted.child = None
+        alternatives = iter(drafted.position.drafted)
+        lowest = next((other for other in alternatives if other.accepted is not False), None)
+        if lowest is not None and lowest.accepted:
+            for other in alternatives:
+                self._give_up(other)
+
+    # The root moves.
+
+    def _resolve(self) -> None:
+        """Move the root as far as the verdicts decide."""
+        while (root := self._root) is not None and root.target is not None:
+            if self._synchronous and not self._batch_complete():
+                return
+            chosen = None
+            for drafted in root.drafted:
+                if drafted.accepted is None and drafted.step is None:
+                    self._give_up(drafted)  # late: the target's step is here, a draft of it has no use
+                if drafted.accepted is None:
+                    return
+                if drafted.accepted:
+                    chosen = drafted
+                    break
+            if chosen is not None:
+                self._accept(root, chosen)
+            else:
+                self._correct(root, root.target)
+
+    def _accept(self, root: Position, chosen: Drafted) -> None:
+        assert chosen.step is not None
+        tokens = len(chosen.target_ids)
+        self._emit(
+            StepCommitted(
+                position=root.id,
+                role=Role.DRAFT,
+                alternative=chosen.alternative,
+                outcome=Outcome.ACCEPTED,
+                step=root.step,
+                tokens=tokens,
+            )
+        )
+        for drafted in root.drafted:
+            if drafted is not chosen:
+                self._give_up(drafted)
+        root.dropped = True
+        if chosen.child is None:
+            self._end(chosen.step.finish if chosen.step.ends_answer else StepFinish.TOKEN_LIMIT)
+            return
+        self._text_ids[Role.TARGET] += chosen.target_ids
+        self._text_ids[Role.DRAFT] += chosen.step.token_ids
+        self._root = chosen.child
+        self._root.parent = None
+        if not self._synchronous:
+            for position in list(self._root.subtree()):
+                self._draft_at(position)
+
+    def _correct(self, root: Position, target: Step) -> None:
+        compared = any(drafted.compared for drafted in root.drafted)
+        tokens = root.tokens_before + len(target.token_ids)
+        self._emit(
+            StepCommitted(
+                position=root.id,
+                role=Role.TARGET,
+                outcome=Outcome.CORRECTED if compared else Outcome.TARGET,
+                step=root.step,
+                tokens=len(target.token_ids),
+            )
+        )
+        for drafted in root.drafted:
+            self._give_up(drafted)
+        root.dropped = True
+        if target.ends_answer or tokens >= self._settings.max_tokens:
+            self._end(target.finish if target.ends_answer else StepFinish.TOKEN_LIMIT)
+            return
+        self._text_ids[Role.TARGET] += target.token_ids
+        if self._same_vocabulary:
+            self._text_ids[Role.DRAFT] += target.token_ids
+        self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY, draft_ready=self._same_vocabulary)
+        if not self._same_vocabulary:
+            self._to_cross.append(target)
+            if self._crossing is None:
+                self._crossing = self._spawn(self._cross_over())
+
+    async def _cross_over(self) -> None:
+        """Bring corrections into the draft's vocabulary, in order; until then the target goes on alone."""
+        while self._to_cross:
+            try:
+                self._text_ids[Role.DRAFT] += await self._encode(Role.DRAFT, self._to_cross[0])
+            except ModelError as error:
+                self._draft_failed(error)
+                await asyncio.sleep(self._draft_pause)
+            else:
+                self._to_cross.popleft()
+        self._crossing = None
+        if self._root is not None:
+            self._root.draft_ready = True
+            self._draft_at(self._root)
+            self._expand_if_drafted()
+
+    # Ending.
+
+    def _give_up(self, drafted: Drafted) -> None:
+        """A drafted alternative and all that stands on it are of no use any more."""
+        if drafted.accepted is not False:
+            drafted.accepted = False
+            if drafted.step is not None:
+                self._cancelled(drafted)
+            else:
+                self._drafting -= 1
+                if drafted.writing is not None:
+                    drafted.writing.cancel()
+        if drafted.judging is not None:
+            drafted.judging.cancel()
+            drafted.judging = None
+        self._drop(drafted.child)
+        drafted.child = None
+
+    def _drop(self, position: Position | None) -> None:
+        """Give up a position and everything below it."""
+        if position is None or position.dropped:
+            return
+        position.dropped = True
+        if position.target is not None:
+            self._emit(StepCancelled(position=position.id, role=Role.TARGET))
+        elif position.writing is not None:
+            position.writing.cancel()
+        for drafted in position.drafted:
+            self._give_up(drafted)
+
+    def _cancelled(self, drafted: Drafted) -> None:
+        """A complete drafted step is given up."""
+        self._emit(StepCancelled(position=drafted.position.id, role=Role.DRAFT, alternative=drafted.alternative))
+
+    def _drop_all(self) -> None:
+        root, self._root = self._root, None
+        self._drop(root)
+        if self._crossing is not None:
+            self._crossing.cancel()
+
+    def _end(self, why: StepFinish | ModelError) -> None:
+        self._drop_all()
+        if not self._ended.done():
+            self._ended.set_result(why if isinstance(why, ModelError) else why.value)
+
+    # A draft that fails.
+
+    def _draft_failed(self, error: ModelError) -> None:
+        first = not self._draft_pause
+        self._draft_pause = min(2 * self._draft_pause or _FIRST_DRAFT_PAUSE_S, _LONGEST_DRAFT_PAUSE_S)
+        self._draft_away_until = asyncio.get_running_loop().time() + self._draft_pause
+        if first:
+            self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
+
+    def _draft_works(self) -> None:
+        if self._draft_pause:
+            self._draft_pause = self._draft_away_until = 0.0
+            self._emit(RoleRecovered(role=Role.DRAFT))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(work)

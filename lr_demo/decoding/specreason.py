@@ -1,0 +1,162 @@
+"""SpecReason (arXiv 2504.07891): the target scores each drafted step, and writes it itself where the score is low."""
+
+import asyncio
+from collections import deque
+
+from lr_demo.config import RunSettings
+from lr_demo.decoding.answers import boxed
+from lr_demo.decoding.sampling import request_seed
+from lr_demo.decoding.segmentation import Segmenter
+from lr_demo.decoding.step import Emit, Step, allowance, with_patience, write_step
+from lr_demo.errors import ModelError
+from lr_demo.events import (
+    CycleStarted,
+    Outcome,
+    PositionOpened,
+    Role,
+    RoleDegraded,
+    RoleRecovered,
+    StepCancelled,
+    StepCommitted,
+    StepFinish,
+    StepKey,
+    Verdict,
+    VerdictStarted,
+)
+from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
+from lr_demo.verification.protocol import StepScorer
+
+METHOD = "score"
+_REMEMBERED_STEPS = 8
+"""A step equal to one of so many before it is a repetition, and ends the run."""
+
+
+class SpecReason:
+    """Decodes one prompt: draft a step, score it with one token of the target, keep or rewrite it."""
+
+    def __init__(
+        self,
+        target: LanguageModel,
+        draft: LanguageModel,
+        scorer: StepScorer,
+        sampling: dict[Role, Sampling],
+        prompts: dict[Role, list[int]],
+        settings: RunSettings,
+        segmenter: Segmenter,
+        emit: Emit,
+    ) -> None:
+        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft}
+        self._scorer, self._sampling, self._settings = scorer, sampling, settings
+        self._segmenter, self._emit = segmenter, emit
+        self._same_vocabulary = target.vocabulary == draft.vocabulary
+        self._text_ids = {role: list(ids) for role, ids in prompts.items()}
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED_STEPS)
+        self._draft_degraded = False
+
+    async def run(self) -> str:
+        """Decode to the end; returns its reason.
+
+        Raises:
+            ModelError: the target failed for too long.
+        """
+        index = tokens = cycle = 0
+        after_boundary = True
+        self._emit(CycleStarted(cycle=0, position=0))
+        while True:
+            self._emit(PositionOpened(position=index, step=index))
+            step, ids, outcome = await self._step(index, tokens, after_boundary)
+            role = Role.DRAFT if outcome is Outcome.ACCEPTED else Role.TARGET
+            self._emit(StepCommitted(position=index, role=role, outcome=outcome, step=index, tokens=len(ids)))
+            tokens += len(ids)
+            reason = self._end_reason(step, tokens)
+            if reason is not None:
+                return reason
+            await self._append(step, ids, role)
+            index += 1
+            after_boundary = step.finish is StepFinish.BOUNDARY
+            if outcome is not Outcome.ACCEPTED:
+                cycle += 1
+                self._emit(CycleStarted(cycle=cycle, position=index))
+
+    async def _step(self, index: int, tokens: int, after_boundary: bool) -> tuple[Step, tuple[int, ...], Outcome]:
+        """The next step of the answer, its ids in the target's vocabulary, and how it came about."""
+        outcome = Outcome.TARGET
+        if index >= self._settings.first_target_steps and after_boundary:
+            drafted = await self._drafted(index, tokens)
+            if drafted is not None:
+                step, ids = drafted
+                if await self._kept(index, ids):
+                    return step, ids, Outcome.ACCEPTED
+                outcome = Outcome.CORRECTED
+        step = await with_patience(lambda: self._write(Role.TARGET, index, tokens), self._emit)
+        return step, step.token_ids, outcome
+
+    async def _drafted(self, index: int, tokens: int) -> tuple[Step, tuple[int, ...]] | None:
+        """A drafted step and its ids in the target's vocabulary; None where the draft fails."""
+        try:
+            step = await self._write(Role.DRAFT, index, tokens)
+            ids = step.token_ids if self._same_vocabulary else await self._encode(Role.TARGET, step)
+        except ModelError as error:
+            if not self._draft_degraded:
+                self._draft_degraded = True
+                self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
+            return None
+        if self._draft_degraded:
+            self._draft_degraded = False
+            self._emit(RoleRecovered(role=Role.DRAFT))
+        if tokens + len(ids) > self._settings.max_tokens:  # the target's tokenizer counts it longer than it may be
+            self._emit(StepCancelled(position=index, role=Role.DRAFT))
+            return None
+        return step, ids
+
+    async def _kept(self, index: int, ids: tuple[int, ...]) -> bool:
+        """Whether the target's score of the drafted step reaches the threshold; an error is a reject."""
+        self._emit(VerdictStarted(position=index, method=METHOD))
+        clock = asyncio.get_running_loop().time
+        began, threshold = clock(), self._settings.effective_threshold
+        try:
+            score = await self._scorer.score(self._text_ids[Role.TARGET] + list(ids))
+        except ModelError as error:
+            verdict = Verdict(position=index, accepted=False, method="error", reason=str(error))
+        else:
+            kept = score >= threshold
+            reason = f"score {score:.1f} is {'at least' if kept else 'below'} {threshold:g}"
+            verdict = Verdict(position=index, accepted=kept, method=METHOD, score=score, reason=reason)
+        verdict.latency_s = clock() - began
+        self._emit(verdict)
+        return verdict.accepted
+
+    def _end_reason(self, step: Step, tokens: int) -> str | None:
+        if step.finish is StepFinish.END:
+            return StepFinish.END.value
+        if step.finish is StepFinish.TOKEN_LIMIT or tokens >= self._settings.max_tokens:
+            return StepFinish.TOKEN_LIMIT.value
+        if boxed(step.text) is not None:
+            return "final_answer"
+        text = " ".join(step.text.split()).casefold()
+        if text and text in self._recent:
+            return "repeated_step"
+        self._recent.append(text)
+        return None
+
+    async def _append(self, step: Step, ids: tuple[int, ...], writer: Role) -> None:
+        """Take a step into both models' ids of the text."""
+        self._text_ids[Role.TARGET] += ids
+        if self._same_vocabulary or writer is Role.DRAFT:
+            self._text_ids[Role.DRAFT] += step.token_ids
+        else:
+            self._text_ids[Role.DRAFT] += await with_patience(lambda: self._encode(Role.DRAFT, step), self._emit)
+
+    async def _write(self, role: Role, index: int, tokens: int) -> Step:
+        most, at_limit = allowance(tokens, self._settings.max_tokens, self._settings.step_cap)
+        request = GenerationRequest(
+            prompt=self._text_ids[role].copy(),
+            max_tokens=most,
+            stop=self._segmenter.stop,
+            sampling=self._sampling[role],
+            seed=request_seed(self._settings.seed, role, index, 0),
+        )
+        return await write_step(self._models[role], request, StepKey(index, role), self._emit, at_limit=at_limit)
+
+    async def _encode(self, role: Role, step: Step) -> tuple[int, ...]:
+        return tuple(await self._models[role].encode(step.text))

@@ -1,0 +1,161 @@
+"""Simulated models: no weights, seeded text at a set pace, failures on demand. Runs in virtual time too.
+
+What they write comes from a `Story`: a function of the text so far, so that the same prefix always
+gets the same continuation and a drafted step can mean the same as the target's without being equal.
+"""
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lr_demo.errors import ModelError
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
+from lr_demo.models.story import Story, Voice, first_difference
+
+END_ID = 0
+"""The end-of-sequence token; it has no text."""
+USER, ASSISTANT = "\x02", "\x03"
+"""Open a user's and the assistant's turn. Not typeable, so no prompt can hold them."""
+
+WORDS = re.compile(r"[.:}]?\n\n+| ?\w+|\s+|[^\w\s]")
+"""Tokens of words; a step's last token is like `.` and a blank line in one."""
+TRIPLES = re.compile(r"\n\n+|[^\n]{1,3}|\n")
+"""Another tokenizer: up to three characters a token."""
+
+
+class Vocabulary:
+    """Token ids of text and back: a token is what the pattern matches; ids are given as tokens appear."""
+
+    def __init__(self, name: str, pattern: re.Pattern[str] = WORDS) -> None:
+        self.name = name
+        self._pattern = pattern
+        self._ids: dict[str, int] = {"": END_ID}
+        self._texts: list[str] = [""]
+
+    def encode(self, text: str) -> list[int]:
+        ids = []
+        for piece in self._pattern.findall(text):
+            token = self._ids.get(piece)
+            if token is None:
+                token = self._ids[piece] = len(self._texts)
+                self._texts.append(piece)
+            ids.append(token)
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        texts = self._texts
+        return "".join([texts[token] for token in ids])
+
+    def text(self, token: int) -> str:
+        return self._texts[token]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What goes wrong with one request: after so many tokens it errs, or hangs until cancelled."""
+
+    after_tokens: int = 0
+    hangs: bool = False
+
+
+@dataclass
+class SimulatedModel:
+    """A language model that continues its story at a set pace."""
+
+    name: str
+    story: Story
+    voice: Voice
+    words: Vocabulary
+    seconds_per_token: float
+    batch_cost: Sequence[float] = ()
+    """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last goes on. Empty: 1."""
+    chunk_tokens: int = 1
+    """Tokens per streamed chunk."""
+    choose_seconds: float = 0.0
+    failures: Mapping[int, Failure] = field(default_factory=dict)
+    """Request number, from 0, to what goes wrong with it."""
+    in_flight: int = 0
+    most_in_flight: int = 0
+    requests: int = 0
+
+    @property
+    def vocabulary(self) -> str:
+        return self.words.name
+
+    async def encode(self, text: str) -> list[int]:
+        return self.words.encode(text)
+
+    async def chat_prompt(self, messages: Sequence[Message]) -> list[int]:
+        marks = {"system": USER, "user": USER, "assistant": ASSISTANT}
+        plain = [marks[m.role] + m.content.replace(USER, " ").replace(ASSISTANT, " ") for m in messages]
+        return self.words.encode("".join(plain) + ASSISTANT)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        number, self.requests = self.requests, self.requests + 1
+        failure = self.failures.get(number)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            due = asyncio.get_running_loop().time()
+            ids: list[int] = []
+            for count, (token, finish) in enumerate(self._tokens(request), start=1):
+                if failure is not None and count > failure.after_tokens:
+                    await self._fail(failure)
+                due += self.seconds_per_token * self._cost()
+                ids.append(token)
+                if finish is not None or len(ids) == self.chunk_tokens:
+                    await _sleep_until(due)
+                    yield Chunk(tuple(ids), self.words.decode(ids), finish)
+                    ids.clear()
+        finally:
+            self.in_flight -= 1
+
+    async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
+        """Scores the last step of the answer: digits high where it means what the story says, else low."""
+        await asyncio.sleep(self.choose_seconds)
+        answer = self._answer(prompt)
+        cut = answer.rstrip("\n").rfind("\n\n")
+        before, step = (answer[: cut + 2], answer[cut + 2 :]) if cut >= 0 else ("", answer)
+        same = first_difference(self.story.step(before, Voice.TARGET, 0), step) is None
+        peak = 8.0 if same else 3.0
+        weights = {c: math.exp(-((float(c) - peak) ** 2) / 2) if c.isdigit() else 1e-9 for c in choices}
+        total = sum(weights.values())
+        return {choice: math.log(weight / total) for choice, weight in weights.items()}
+
+    def _answer(self, prompt: Sequence[int]) -> str:
+        """The assistant's first turn: what has been written so far."""
+        return self.words.decode(prompt).partition(ASSISTANT)[2].partition(USER)[0].partition(ASSISTANT)[0]
+
+    def _tokens(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
+        """(token id, finish) of everything the model writes for a request."""
+        seed = request.seed if request.sampling.temperature > 0 else 0
+        answer, left = self._answer(request.prompt), request.max_tokens
+        while not self.story.ended(answer):
+            step = self.story.continuation(answer, self.voice, seed)
+            answer += step
+            tokens = self.words.encode(step)
+            for index, token in enumerate(tokens, start=1):
+                left -= 1
+                stops = index == len(tokens) and any(mark in step for mark in request.stop)
+                finish = Finish.STOP if stops else Finish.LENGTH if left == 0 else None
+                yield token, finish
+                if finish is not None:
+                    return
+        yield END_ID, Finish.END
+
+    def _cost(self) -> float:
+        if not self.batch_cost:
+            return 1.0
+        return self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
+
+    async def _fail(self, failure: Failure) -> None:
+        if failure.hangs:
+            await asyncio.get_running_loop().create_future()
+        raise ModelError(f"{self.name}: a simulated failure, as asked for")
+
+
+async def _sleep_until(due: float) -> None:
+    """Wait for a moment of the loop's clock; deadlines add up, so lateness of one does not delay the next."""
+    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))

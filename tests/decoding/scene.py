@@ -1,0 +1,120 @@
+"""A whole run on simulated models in virtual time, with what tests want to know of it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lr_demo.config import Mode, RunSettings, VerifierKind
+from lr_demo.decoding.engine import Cast, decode
+from lr_demo.events import Event, RunState, StepKey, fold
+from lr_demo.models.protocol import GREEDY, Sampling
+from lr_demo.models.simulated import TRIPLES, WORDS, Failure, SimulatedModel, Vocabulary
+from lr_demo.models.story import SeededStory, Story, Voice
+from lr_demo.models.virtual_time import run_virtual
+from lr_demo.verification.protocol import Comparison, Judgement, StepScorer, Verifier
+from lr_demo.verification.simulated import SimulatedVerifier
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Identical token ids; identical text where the tokenizers differ."""
+
+    method: str = "exact"
+    compares_identity: bool = True
+
+    async def verify(self, comparison: Comparison) -> Judgement:
+        if comparison.same_vocabulary:
+            return Judgement(comparison.drafted_ids == comparison.target_ids)
+        return Judgement(comparison.drafted_text == comparison.target_text)
+
+
+@dataclass
+class Scene:
+    """Everything that decides a simulated run."""
+
+    story: Story = field(default_factory=lambda: SeededStory(steps=6, tokens_per_step=4))
+    target_s: float = 0.013
+    draft_s: float = 0.0025
+    batch_cost: tuple[float, ...] = ()
+    verdict_s: float = 0.02
+    same_vocabulary: bool = True
+    chunk_tokens: int = 1
+    sampling: Sampling = GREEDY
+    target_failures: Mapping[int, Failure] = field(default_factory=dict)
+    draft_failures: Mapping[int, Failure] = field(default_factory=dict)
+    verifier: Verifier | None = None
+    scorer: StepScorer | None = None
+
+    words: Vocabulary = field(default_factory=lambda: Vocabulary("words", WORDS), repr=False)
+    """The target's, shared by all runs of the scene so that ids can be compared."""
+
+    def models(self) -> tuple[SimulatedModel, SimulatedModel]:
+        words = self.words
+        other = words if self.same_vocabulary else Vocabulary("triples", TRIPLES)
+        target = SimulatedModel(
+            "target",
+            self.story,
+            Voice.TARGET,
+            words,
+            self.target_s,
+            self.batch_cost,
+            self.chunk_tokens,
+            self.verdict_s,
+            self.target_failures,
+        )
+        draft = SimulatedModel(
+            "draft",
+            self.story,
+            Voice.DRAFT,
+            other,
+            self.draft_s,
+            chunk_tokens=self.chunk_tokens,
+            failures=self.draft_failures,
+        )
+        return target, draft
+
+    def run(self, settings: RunSettings) -> "Outcome":
+        return run_virtual(self.arun(settings))
+
+    async def arun(self, settings: RunSettings) -> "Outcome":
+        target, draft = self.models()
+        verifier = self.verifier or (
+            Exact() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
+        )
+        cast = Cast(target, self.sampling, draft, self.sampling, verifier, self.scorer)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        events: list[Event] = []
+
+        def emit(event: Event) -> None:
+            event.seq, event.t = len(events), clock() - began
+            events.append(event)
+
+        reason = await decode("How many?", settings, cast, emit, "Think.")
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        return Outcome(reason, events, fold(events), clock() - began, target, draft, len(others))
+
+
+@dataclass
+class Outcome:
+    reason: str
+    events: list[Event]
+    state: RunState
+    seconds: float
+    target: SimulatedModel
+    draft: SimulatedModel
+    tasks_left: int
+
+    def answer_ids(self) -> list[int]:
+        """The answer in the target's vocabulary."""
+        ids: list[int] = []
+        for step in self.state.answer:
+            written = self.state.steps[StepKey(*step.key)]
+            same = step.key.role == "target" or self.draft.words is self.target.words
+            ids += written.token_ids if same else self.target.words.encode(written.text)
+        return ids
+
+
+def settings(**given: object) -> RunSettings:
+    """Run settings for tests: lookahead with the exact verifier unless said otherwise."""
+    return RunSettings.model_validate({"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EXACT, **given})
