@@ -99,16 +99,16 @@ class SimulatedModel:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             due = asyncio.get_running_loop().time()
-            ids: list[int] = []
+            ids: tuple[int, ...] = ()
             for count, (token, finish) in enumerate(self._tokens(request), start=1):
                 if failure is not None and count > failure.after_tokens:
                     await self._fail(failure)
                 due += self.seconds_per_token * self._cost()
-                ids.append(token)
+                ids += (token,)
                 if finish is not None or len(ids) == self.chunk_tokens:
-                    await _sleep_until(due)
-                    yield Chunk(tuple(ids), self.words.decode(ids), finish)
-                    ids.clear()
+                    await _wait_until(due)
+                    yield Chunk(ids, self.words.decode(ids), finish)
+                    ids = ()
         finally:
             self.in_flight -= 1
 
@@ -156,6 +156,14 @@ class SimulatedModel:
         raise ModelError(f"{self.name}: a simulated failure, as asked for")
 
 
-async def _sleep_until(due: float) -> None:
-    """Wait for a moment of the loop's clock; deadlines add up, so lateness of one does not delay the next."""
-    await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+def _wait_until(due: float) -> asyncio.Future[None]:
+    """Done at a moment of the loop's clock; deadlines add up, so lateness of one does not delay the next."""
+    loop = asyncio.get_running_loop()
+    moment: asyncio.Future[None] = loop.create_future()
+    loop.call_at(due, _reach, moment)
+    return moment
+
+
+def _reach(moment: asyncio.Future[None]) -> None:
+    if not moment.done():
+        moment.set_result(None)

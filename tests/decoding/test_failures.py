@@ -1,0 +1,134 @@
+"""Roles that fail, hang or come back: the target alone suffices, and what happened is said."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from lr_demo.config import Mode, Schedule, VerifierKind
+from lr_demo.decoding.judging import JUDGE_PATIENCE_S
+from lr_demo.decoding.step import TARGET_PATIENCE_S
+from lr_demo.errors import ModelError
+from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, StepPhase, Verdict, fold
+from lr_demo.models.simulated import Failure
+from lr_demo.models.story import SeededStory
+from lr_demo.models.virtual_time import run_virtual
+from lr_demo.verification.protocol import Comparison, Judgement
+from tests.decoding.scene import Scene, settings
+
+STORY = SeededStory(steps=8, tokens_per_step=5, acceptance=0.7)
+
+
+def told(events: list[Event], kind: type[RoleDegraded] | type[RoleRecovered]) -> list[Role]:
+    return [event.role for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("same_vocabulary", [True, False])
+@pytest.mark.parametrize("schedule", list(Schedule))
+def test_a_draft_that_always_fails_leaves_the_answer_to_the_target(schedule: Schedule, same_vocabulary: bool) -> None:
+    plain = Scene(STORY).run(settings(mode=Mode.AUTOREGRESSIVE))
+    failing = Scene(STORY, draft_failures=dict.fromkeys(range(999), Failure(1)), same_vocabulary=same_vocabulary)
+    outcome = failing.run(settings(schedule=schedule))
+    assert outcome.state.text() == plain.state.text()
+    assert told(outcome.events, RoleDegraded) == [Role.DRAFT]
+    assert outcome.state.degraded.keys() == {Role.DRAFT}
+
+
+def test_a_draft_that_comes_back_is_used_again() -> None:
+    scene = Scene(SeededStory(40, 20, acceptance=1.0), draft_failures={0: Failure(2)})
+    outcome = scene.run(settings(verifier=VerifierKind.JUDGE))
+    assert told(outcome.events, RoleDegraded) == told(outcome.events, RoleRecovered) == [Role.DRAFT]
+    assert not outcome.state.degraded
+    assert any(step.key.role is Role.DRAFT for step in outcome.state.answer)
+
+
+def test_a_draft_that_hangs_is_given_up_when_the_target_is_there() -> None:
+    scene = Scene(STORY, draft_failures=dict.fromkeys(range(999), Failure(1, hangs=True)))
+    outcome = scene.run(settings())
+    plain = Scene(STORY).run(settings(mode=Mode.AUTOREGRESSIVE))
+    assert outcome.state.text() == plain.state.text()
+    assert outcome.seconds == pytest.approx(plain.seconds)
+    assert outcome.draft.in_flight == 0
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
+def test_a_target_that_fails_in_mid_step_is_asked_again_from_the_accepted_text(mode: Mode) -> None:
+    scene = Scene(STORY, target_failures={0: Failure(3), 1: Failure(0)})
+    outcome = scene.run(settings(mode=mode))
+    assert outcome.state.text() == Scene(STORY).run(settings(mode=Mode.AUTOREGRESSIVE)).state.text()
+    assert Role.TARGET in told(outcome.events, RoleDegraded)
+    assert Role.TARGET in told(outcome.events, RoleRecovered)
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
+def test_a_target_that_stays_away_fails_the_run_within_the_limit(mode: Mode) -> None:
+    scene = Scene(STORY, target_failures={n: Failure(0) for n in range(2, 9999)}, draft_s=0.001)
+    seconds = 0.0
+
+    async def attempt() -> None:
+        nonlocal seconds
+        try:
+            await scene.arun(settings(mode=mode))
+        finally:
+            seconds = asyncio.get_running_loop().time()
+
+    if mode is Mode.AUTOREGRESSIVE:
+        scene.target_failures = dict.fromkeys(range(9999), Failure(0))
+    with pytest.raises(ModelError, match="target"):
+        run_virtual(attempt())
+    assert seconds < TARGET_PATIENCE_S + 10
+
+
+@dataclass
+class Ailing:
+    """A verifier that errs, or hangs."""
+
+    hangs: bool
+    method: str = "judge"
+    compares_identity: bool = False
+    asked: list[Comparison] = field(default_factory=list)
+
+    async def verify(self, comparison: Comparison) -> Judgement:
+        self.asked.append(comparison)
+        if self.hangs:
+            await asyncio.get_running_loop().create_future()
+        raise ModelError("the judge is away")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_verifier_that_errs_or_hangs_is_a_reject_that_is_seen(hangs: bool) -> None:
+    verifier = Ailing(hangs)
+    outcome = Scene(STORY, verifier=verifier).run(settings(verifier=VerifierKind.JUDGE))
+    verdicts = [event for event in outcome.events if isinstance(event, Verdict)]
+    assert verdicts
+    assert all(not v.accepted for v in verdicts if v.method == "error")
+    assert Role.JUDGE in outcome.state.degraded
+    assert outcome.state.answer[-1].key.role is Role.TARGET
+    assert len(verifier.asked) < len(verdicts), "a judge that is away is not asked each time"
+    assert outcome.seconds < 2 * JUDGE_PATIENCE_S
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("after_s", [0.0, 0.031, 0.2])
+def test_stopping_a_run_leaves_nothing_in_flight(schedule: Schedule, after_s: float) -> None:
+    scene = Scene(SeededStory(30, 10, acceptance=0.8))
+    target, draft = scene.models()
+    scene.models = lambda: (target, draft)  # type: ignore[method-assign]
+
+    async def stopped() -> int:
+        task = asyncio.create_task(scene.arun(settings(schedule=schedule, width=2, verifier=VerifierKind.JUDGE)))
+        await asyncio.sleep(after_s)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(asyncio.all_tasks()) - 1
+
+    assert run_virtual(stopped()) == 0
+    assert target.in_flight == draft.in_flight == 0
+
+
+def test_cancelled_steps_are_said_to_be_cancelled() -> None:
+    outcome = Scene(SeededStory(20, 10, acceptance=0.4)).run(settings(lookahead=4))
+    phases = {step.phase for step in fold(outcome.events).steps.values()}
+    assert StepPhase.CANCELLED in phases
+    assert StepPhase.CORRECTED in phases
