@@ -9,7 +9,8 @@ from lr_demo.config import Mode, Schedule, VerifierKind
 from lr_demo.decoding.judging import JUDGE_PATIENCE_S
 from lr_demo.decoding.step import TARGET_PATIENCE_S
 from lr_demo.errors import ModelError
-from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, StepPhase, Verdict, fold
+from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, RunState, StepKey, StepPhase, Verdict, fold
+from lr_demo.models.protocol import Sampling
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
@@ -132,3 +133,28 @@ def test_cancelled_steps_are_said_to_be_cancelled() -> None:
     phases = {step.phase for step in fold(outcome.events).steps.values()}
     assert StepPhase.CANCELLED in phases
     assert StepPhase.CORRECTED in phases
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_what_a_decision_makes_useless_ends_at_the_servers_at_once(width: int) -> None:
+    scene = Scene(SeededStory(20, 10, spread=0.5, acceptance=0.5), draft_s=0.001, sampling=Sampling(temperature=0.5))
+    outcome = scene.run(settings(lookahead=4, width=width, verifier=VerifierKind.JUDGE))
+    state, moment = RunState(), 0.0
+    for event in outcome.events:
+        if event.t > moment:
+            current = state.answer[-1].key if state.answer else None
+            for step in state.steps.values():
+                if step.phase is StepPhase.WRITING and current is not None:
+                    assert above(state, step.key.position, current), f"{step.key} still runs after {moment} s"
+            moment = event.t
+        state.apply(event)
+
+
+def above(state: RunState, position: int, last: StepKey) -> bool:
+    """Whether a position stands on the last step of the answer (or opened after it was corrected)."""
+    opened = state.positions[position]
+    if opened.parent is None:
+        return opened.step == len(state.answer)
+    if (opened.parent, opened.parent_alternative) == (last.position, last.alternative):
+        return last.role is Role.DRAFT
+    return above(state, opened.parent, last)
