@@ -351,7 +351,7 @@ def check_prompt(prompt: str) -> str:
     """The prompt, stripped.
 
     Raises:
-        ConfigError: it is empty or too long.
+        ConfigError: it is empty, too long or not valid Unicode.
     """
     stripped = prompt.strip()
     if not stripped:
@@ -360,4 +360,10 @@ def check_prompt(prompt: str) -> str:
         raise ConfigError(
             f"the prompt has {len(stripped):,} characters, at most {MAX_PROMPT_CHARACTERS:,} are taken: shorten it"
         )
+    try:
+        stripped.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"the prompt is not valid Unicode text: character {error.start + 1} is half of a pair; type it again"
+        ) from None
     return stripped

@@ -1,0 +1,1 @@
+"""The Gradio page: sees runs and events, never the engine's inside."""

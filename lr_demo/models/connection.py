@@ -1,0 +1,124 @@
+"""HTTP to one model server through the `openai` client: typed answers, streams, and one kind of error."""
+
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TypeVar
+
+import httpx2
+import openai
+import orjson
+from openai import AsyncOpenAI, AsyncStream
+from pydantic import BaseModel, ValidationError
+
+from lr_demo.errors import ModelError
+from lr_demo.serving.endpoint import Endpoint
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 120.0
+"""Longest silence of a server that is at work, seconds: a long prompt may take as long until its first token."""
+_KEEP_ALIVE_S = 2.0
+"""Less than the servers' own 5 s, so that none closes a connection in the moment it is used again."""
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+class Connection:
+    """The one client of a model server; any number of requests at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.name = endpoint.name
+        self.model = endpoint.model
+        self._base_url = endpoint.base_url.rstrip("/")
+        self._root = self._base_url.removesuffix("/v1")
+        self._client = AsyncOpenAI(
+            base_url=self._base_url,
+            api_key=endpoint.api_key,
+            max_retries=0,  # whether to try again is for the engine to say
+            http_client=httpx2.AsyncClient(
+                limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
+                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+                follow_redirects=True,
+            ),
+        )
+
+    async def get(self, path: str, shape: type[Shape]) -> Shape:
+        """The answer to a GET below `/v1`.
+
+        Raises:
+            ModelError: no answer, or not of this shape.
+        """
+        with self._failures():
+            return shape.model_validate(await self._client.get(path, cast_to=object))
+
+    async def post(self, path: str, body: Mapping[str, object], shape: type[Shape]) -> Shape:
+        """The answer to a POST; `path` is from the server's root, as in `/tokenize`.
+
+        Raises:
+            ModelError: no answer, or not of this shape.
+        """
+        with self._failures():
+            answer = await self._client.post(self._root + path, cast_to=object, content=orjson.dumps(body))
+            return shape.model_validate(answer)
+
+    async def stream(self, path: str, body: Mapping[str, object], shape: type[Shape]) -> AsyncGenerator[Shape, None]:
+        """The server-sent events of a POST. Closing the generator closes the connection, which ends the work there.
+
+        Raises:
+            ModelError: no answer, one that breaks off, or not of this shape.
+        """
+        with self._failures():
+            stream = await self._client.post(
+                self._root + path,
+                cast_to=object,
+                content=orjson.dumps(body),
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
+            async with aclosing(stream):
+                async for event in stream:
+                    yield shape.model_validate(event)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Every failure of a request as a ModelError that names the model and what happened."""
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise ModelError(f"{self.name} refused the request (HTTP {error.status_code}): {_said(error)}") from None
+        except openai.APITimeoutError:
+            raise ModelError(
+                f"{self.name} did not answer: no connection to {self._base_url} within {CONNECT_TIMEOUT_S:g} s, "
+                f"or nothing from it for {READ_TIMEOUT_S:g} s"
+            ) from None
+        except openai.APIConnectionError as error:
+            raise ModelError(
+                f"{self.name} cannot be reached at {self._base_url} ({_cause(error)}): is its server running?"
+            ) from None
+        except openai.APIError as error:
+            raise ModelError(f"{self.name} failed while it was writing: {error.message}") from None
+        except ValidationError as error:
+            raise ModelError(
+                f"{self.name} answered what this program cannot read: is {self._base_url} such a server as its "
+                f"profile says? {error}"
+            ) from None
+        except (ValueError, openai.OpenAIError) as error:  # ValueError: an answer that is not JSON
+            raise ModelError(f"{self.name} answered what this program cannot read: {error}") from None
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """The server's own words."""
+    match error.body:
+        case {"message": str(message)}:
+            return message
+    return error.response.text.strip()[:500] or error.message
+
+
+def _cause(error: BaseException) -> str:
+    """What is at the bottom of a connection error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__

@@ -1,0 +1,153 @@
+"""A language model behind an OpenAI-compatible server: what both dialects' deltas make, kept to the protocol."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from math import inf
+
+from lr_demo.errors import ModelError
+from lr_demo.models.chat_template import ChatTemplate
+from lr_demo.models.connection import Connection
+from lr_demo.models.dialect import Dialect
+from lr_demo.models.llama_cpp import LlamaCpp
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
+from lr_demo.models.vllm import Vllm
+from lr_demo.serving.endpoint import Endpoint
+
+_INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+_REMEMBERED_TEXTS = 4096
+
+
+class OpenAIModel:
+    """Implements `LanguageModel` over HTTP. Close it when done."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._connection = Connection(endpoint)
+        self._dialect: Dialect = (
+            LlamaCpp(self._connection) if endpoint.dialect == "llama.cpp" else Vllm(self._connection)
+        )
+        self._template = ChatTemplate(endpoint.name, self._dialect)
+        self._context: int | None = None
+        self._choices: dict[str, int] = {}
+        self._texts: dict[tuple[int | None, tuple[int, ...]], str] = {}
+
+    @property
+    def name(self) -> str:
+        return self._endpoint.name
+
+    @property
+    def vocabulary(self) -> str:
+        return self._endpoint.vocabulary
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        """See `LanguageModel.generate`.
+
+        A chunk goes out when its text is whole. Where the token limit falls inside a character, the
+        tokens of that character are left out: the next step writes them again.
+        """
+        max_tokens = min(request.max_tokens, await self._room(request.prompt))
+        before: int | None = request.prompt[-1] if request.prompt else None
+        last = _Piece(before)
+        piece = _Piece(before)
+        async with aclosing(self._dialect.generate(request, max_tokens)) as deltas:
+            async for delta in deltas:
+                piece.ids += delta.token_ids
+                piece.text += delta.text
+                if delta.finish is not None:
+                    yield await self._last_chunk(piece, last, delta.finish)
+                    return
+                if piece.text:
+                    yield Chunk(tuple(piece.ids), piece.text)
+                    last, piece = piece, _Piece(piece.ids[-1] if piece.ids else piece.before)
+        raise ModelError(f"{self.name} broke off its answer: the connection ended before the answer did")
+
+    async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
+        """See `LanguageModel.choose`."""
+        await self._room(prompt)
+        ids = {choice: await self._choice(choice) for choice in choices}
+        told = await self._dialect.next_token(prompt, ids.values())
+        return {choice: told.get(token, -inf) for choice, token in ids.items()}
+
+    async def encode(self, text: str) -> list[int]:
+        """See `LanguageModel.encode`."""
+        return await self._dialect.encode_plain(text) if text else []
+
+    async def chat_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """See `LanguageModel.chat_prompt`. Special tokens in a message are plain text, too."""
+        return await self._template.encode(messages)
+
+    async def close(self) -> None:
+        """Close every connection to the server."""
+        await self._connection.close()
+
+    async def _room(self, prompt: Sequence[int]) -> int:
+        """Most tokens the model can write after a prompt."""
+        if self._context is None:
+            self._context = await self._dialect.context_length()
+        room = self._context - len(prompt)
+        if room < 1:
+            raise ModelError(
+                f"the prompt of {len(prompt):,} tokens is too long for {self.name}, which takes {self._context:,} "
+                "tokens of prompt and answer together: shorten it, or give the server a longer context"
+            )
+        return room
+
+    async def _choice(self, choice: str) -> int:
+        if choice not in self._choices:
+            ids = await self._dialect.encode_plain(choice)
+            if len(ids) != 1:
+                raise ModelError(
+                    f"the choice {choice!r} is {len(ids)} tokens of {self.name}, not one: it cannot be chosen with a "
+                    "single token"
+                )
+            self._choices[choice] = ids[0]
+        return self._choices[choice]
+
+    async def _last_chunk(self, piece: "_Piece", last: "_Piece", finish: Finish) -> Chunk:
+        """The chunk that ends an answer, with the text that the server cut off or held back."""
+        ending = piece.ids[-1:] if finish is Finish.END else []
+        written = piece.ids[: len(piece.ids) - len(ending)]
+        if not written and finish is Finish.STOP:  # the stop string was completed by a token that has gone out
+            text = await self._missing(last.before, last.ids, last.text)
+        elif not written:
+            text = piece.text
+        elif finish is Finish.STOP:
+            text = piece.text + await self._missing(piece.before, written, piece.text)
+        else:
+            written, text = await self._whole(piece.before, written)
+        return Chunk((*written, *ending), text, finish)
+
+    async def _missing(self, before: int | None, ids: Sequence[int], text: str) -> str:
+        """What `text` lacks of the text of `ids`."""
+        full = await self._text(before, tuple(ids))
+        return full.removeprefix(text) if full.startswith(text) else ""
+
+    async def _whole(self, before: int | None, ids: Sequence[int]) -> tuple[list[int], str]:
+        """`ids` without those of an incomplete character at their end, and their text."""
+        kept = list(ids)
+        while kept:
+            text = await self._text(before, tuple(kept))
+            if text and not text.endswith(_INCOMPLETE):
+                return kept, text
+            kept.pop()
+        return [], ""
+
+    async def _text(self, before: int | None, ids: tuple[int, ...]) -> str:
+        """The text of ids; steps end with few different tokens, so it is remembered."""
+        text = self._texts.get((before, ids))
+        if text is None:
+            text = await self._dialect.detokenize(ids, before)
+            if len(self._texts) >= _REMEMBERED_TEXTS:
+                self._texts.clear()
+            self._texts[before, ids] = text
+        return text
+
+
+class _Piece:
+    """Ids and their text, as far as it has arrived."""
+
+    def __init__(self, before: int | None) -> None:
+        self.before = before
+        """The id in front of them."""
+        self.ids: list[int] = []
+        self.text = ""

@@ -1,0 +1,203 @@
+"""Owns the engine: one thread with its own event loop, in which the fleet and all runs live."""
+
+import logging
+import secrets
+import threading
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lr_demo.config import Mode, Profile, RunSettings, check_prompt
+from lr_demo.errors import TraceError
+from lr_demo.events import RunFinished, RunStarted, RunStatus
+from lr_demo.runs.baselines import baseline_settings, fingerprint, is_baseline
+from lr_demo.runs.engine_thread import EngineThread, FleetView
+from lr_demo.runs.journal import Journal
+from lr_demo.runs.log import EventLog
+from lr_demo.runs.race import Race, RunHandle, RunPhase, recorded_settings
+from lr_demo.runs.roles import check_runnable
+from lr_demo.runs.traces import TraceStore, home
+from lr_demo.serving.fleet import ServerStatus
+from lr_demo.serving.hardware import describe_hardware
+
+RACES_KEPT = 32
+"""Finished races kept in memory; older ones are read from their traces again."""
+_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_ID_LENGTH = 12
+_logger = logging.getLogger(__name__)
+
+
+class RunManager:
+    """Starts, stops and finds runs. Every method is safe from any thread and returns at once.
+
+    Runs execute one at a time, in the order of `start`: two at once on shared servers would slow
+    each other and no figure would mean anything.
+    """
+
+    def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
+        self.profile = profile
+        self.store = TraceStore(traces_folder)
+        self.hardware = hardware if hardware is not None else describe_hardware()
+        """What it runs on, for people."""
+        self._fingerprint = fingerprint(profile)
+        self._races: dict[str, Race] = {}
+        self._runs: dict[str, RunHandle] = {}
+        self._lock = threading.Lock()
+        self._journal: Journal | None = None
+        self._engine = EngineThread(profile, self.hardware)
+
+    def open(self) -> None:
+        """Start the engine; the fleet comes up in the background."""
+        self._journal = Journal(home() / "logs" / "lookahead-live.log")
+        self._engine.open(self._journal.path)
+
+    def close(self) -> None:
+        """Stop every run and the fleet, and wait until nothing of them is left."""
+        self._engine.close()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def fleet(self) -> FleetView:
+        """The servers as they are now."""
+        return self._engine.fleet_view()
+
+    def fleet_statuses(self) -> list[ServerStatus]:
+        """One status per server."""
+        return list(self.fleet.servers)
+
+    @property
+    def fleet_error(self) -> str | None:
+        """Why the fleet did not come up, for people."""
+        return self.fleet.error
+
+    def follow_fleet(self) -> AsyncGenerator[FleetView, None]:
+        """The servers as they are now, then after every change (at most once per frame), until the manager closes."""
+        return self._engine.follow_fleet()
+
+    def start(self, prompt: str, settings: RunSettings, baseline: bool = True, remeasure: bool = False) -> Race:
+        """Queue a run, after its autoregressive baseline unless one is recorded already.
+
+        `baseline` False leaves it out; `remeasure` True measures it again. An autoregressive run has none.
+
+        Raises:
+            UserError: the prompt or the settings cannot be run on this profile; nothing was started.
+        """
+        prompt = check_prompt(prompt)
+        check_runnable(self.profile, settings)
+        reference, cached = None, False
+        if baseline and settings.mode is not Mode.AUTOREGRESSIVE:
+            reference = None if remeasure else self.find_baseline(prompt, settings)
+            cached = reference is not None
+            reference = reference or self._new_run(prompt, baseline_settings(settings))
+        race = Race(self._new_run(prompt, settings), reference, cached)
+        with self._lock:
+            self._races[race.id] = race
+            self._runs |= {handle.id: handle for handle in race.handles}
+            self._forget_oldest()
+        self._engine.enqueue(race)
+        return race
+
+    def stop(self, run: str) -> None:
+        """Stop a run, and the baseline being measured for it; nothing of them stays in flight.
+
+        A run that has ended stays as it is. The baseline's id stops the baseline alone.
+
+        Raises:
+            UserError: there is no such run.
+        """
+        handle = self.get(run)
+        with self._lock:
+            race = self._races.get(run)
+        self._engine.stop(handle)
+        if race is not None and race.baseline is not None and not race.baseline_cached:
+            self._engine.stop(race.baseline)
+
+    def get(self, run: str) -> RunHandle:
+        """A run of this application or, by its trace, of an earlier one.
+
+        Raises:
+            UserError: there is no such run, or its trace cannot be read.
+        """
+        with self._lock:
+            handle = self._runs.get(run)
+        return handle if handle is not None else self._recorded(run)
+
+    def race(self, run: str) -> Race:
+        """The race of a run id; for a recorded run with the baseline it was compared with, if that is still there.
+
+        Raises:
+            UserError: there is no such run, or its trace cannot be read.
+        """
+        with self._lock:
+            race = self._races.get(run)
+        if race is not None:
+            return race
+        handle = self.get(run)
+        reference = handle.started.baseline if handle.started is not None else None
+        if reference is None:
+            return Race(handle, None, False)
+        try:
+            return Race(handle, self.get(reference), True)
+        except TraceError as error:
+            _logger.warning("the baseline of run %s is gone: %s", run, error)
+            return Race(handle, None, False)
+
+    def races(self) -> list[Race]:
+        """The races of this application that are still in memory, the newest first."""
+        with self._lock:
+            return list(reversed(self._races.values()))
+
+    def find_baseline(self, prompt: str, settings: RunSettings) -> RunHandle | None:
+        """A finished autoregressive run of the same prompt, settings that matter, servers and hardware: the newest."""
+
+        def fits(started: RunStarted | None, finished: RunFinished | None) -> bool:
+            if started is None or finished is None or finished.status is not RunStatus.FINISHED:
+                return False
+            return is_baseline(started, prompt, settings, self._fingerprint, self.hardware)
+
+        with self._lock:
+            for handle in reversed(self._runs.values()):
+                if fits(handle.started, handle.log.finished):
+                    return handle
+        for header in self.store.headers():
+            if fits(header.started, header.finished):
+                try:
+                    return self.get(header.run)
+                except TraceError as error:
+                    _logger.warning("a recorded baseline cannot be used: %s", error)
+        return None
+
+    def _new_run(self, prompt: str, settings: RunSettings) -> RunHandle:
+        run = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+        sink = self.store.writer(run)
+        return RunHandle(run, prompt, settings, EventLog(run, clock=self._engine.clock, sink=sink), trace=sink.path)
+
+    def _recorded(self, run: str) -> RunHandle:
+        log = self.store.load(run)
+        started = log.first
+        assert isinstance(started, RunStarted), "a trace begins with the start of a run"
+        settings = recorded_settings(started.settings)
+        return RunHandle(run, started.prompt, settings, log, recorded=True, trace=self.store.path(run))
+
+    def _forget_oldest(self) -> None:
+        """Leave finished races to their traces when there are many; one whose trace failed stays. Under the lock."""
+        for race in list(self._races.values()):
+            if len(self._races) <= RACES_KEPT:
+                return
+            if race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING) or race.run.log.trace_error is not None:
+                continue
+            del self._races[race.id]
+            self._runs.pop(race.id, None)
+            still_used = {other.baseline.id for other in self._races.values() if other.baseline is not None}
+            if race.baseline is not None and race.baseline.id not in still_used:
+                self._runs.pop(race.baseline.id, None)

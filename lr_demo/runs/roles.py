@@ -1,0 +1,144 @@
+"""Who plays in a run: from a profile, its running servers and the settings to models, verifier and scorer."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
+from lr_demo.decoding.engine import Cast
+from lr_demo.decoding.sampling import family_sampling
+from lr_demo.errors import ConfigError, ServingError
+from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
+from lr_demo.models.simulated_pair import simulated_models
+from lr_demo.serving.endpoint import Endpoint
+from lr_demo.verification.embedding import EmbeddingVerifier
+from lr_demo.verification.exact import ExactVerifier
+from lr_demo.verification.judge import JudgeVerifier
+from lr_demo.verification.protocol import StepScorer, Verifier
+from lr_demo.verification.random import RandomVerifier
+from lr_demo.verification.simulated import SimulatedVerifier
+from lr_demo.verification.target_score import TargetScore
+
+if TYPE_CHECKING:
+    from lr_demo.models.openai_compatible import OpenAIModel
+
+
+def check_runnable(profile: Profile, settings: RunSettings) -> None:
+    """Whether a profile has what these settings need.
+
+    Raises:
+        ConfigError: it lacks something; names it and the modes that would run.
+    """
+    missing = profile.missing_for(settings)
+    if not missing:
+        return
+    possible = [mode for mode in Mode if not profile.missing_for(settings.model_copy(update={"mode": mode}))]
+    raise ConfigError(
+        f"profile {profile.name} cannot run mode {settings.mode} (verifier {settings.verifier}): it lacks "
+        f"{' and '.join(missing)}. Add what is missing to the profile, or choose another verifier or one of the "
+        f"modes {', '.join(possible)}"
+    )
+
+
+def server_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
+    """Role to name of the server that plays it in a run with these settings."""
+    roles = profile.roles
+    speculative = roles.speculative_target if settings.mode.speculates_tokens else None
+    players = {"target": speculative or roles.target}
+    if settings.mode.drafts_steps and roles.draft is not None:
+        players["draft"] = roles.draft
+    if settings.mode.compares_steps and settings.verifier is VerifierKind.JUDGE and roles.judge is not None:
+        players["judge"] = roles.judge
+    return players
+
+
+def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
+    """Role to model as the profile names it; the embedding model under `embedder`."""
+    names = {role: profile.servers[server].model for role, server in server_names(profile, settings).items()}
+    if settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING and profile.embedder:
+        names["embedder"] = profile.embedder
+    return names
+
+
+class Casting:
+    """Makes the cast of each run; keeps clients and embedding model from one run to the next."""
+
+    def __init__(
+        self, profile: Profile, endpoint: Callable[[str], Endpoint], embedder_folder: Callable[[], Path | None]
+    ) -> None:
+        self._profile = profile
+        self._endpoint = endpoint
+        self._embedder_folder = embedder_folder
+        self._models: dict[str, OpenAIModel] = {}
+        self._embedder: Embedder | None = None
+
+    def cast(self, settings: RunSettings) -> Cast:
+        """Models, verifier and scorer for these settings.
+
+        Raises:
+            ConfigError: the profile lacks something that they need.
+            ServingError: a server or the embedding model that should be there is not.
+        """
+        check_runnable(self._profile, settings)
+        players = server_names(self._profile, settings)
+        target, draft = self._pair(settings, players)
+        return Cast(
+            target=target,
+            target_sampling=self._sampling(players["target"], settings),
+            draft=draft,
+            draft_sampling=self._sampling(players.get("draft", players["target"]), settings),
+            verifier=self._verifier(settings) if settings.mode.compares_steps else None,
+            scorer=self._scorer(target, settings),
+        )
+
+    async def close(self) -> None:
+        """Close every client."""
+        while self._models:
+            _, model = self._models.popitem()
+            await model.close()
+
+    def _sampling(self, server: str, settings: RunSettings) -> Sampling:
+        return family_sampling(self._profile.servers[server].family, settings.temperature)
+
+    def _pair(self, settings: RunSettings, players: dict[str, str]) -> tuple[LanguageModel, LanguageModel | None]:
+        if self._profile.simulated:
+            target, draft = simulated_models(self._profile, settings.seed)
+            return target, draft if "draft" in players else None
+        return self._model(players["target"]), self._model(players["draft"]) if "draft" in players else None
+
+    def _model(self, server: str) -> "OpenAIModel":
+        if server not in self._models:
+            from lr_demo.models.openai_compatible import OpenAIModel  # a second to import: only where it is used
+
+            self._models[server] = OpenAIModel(self._endpoint(server))
+        return self._models[server]
+
+    def _verifier(self, settings: RunSettings) -> Verifier:
+        threshold = settings.effective_threshold
+        match settings.verifier:
+            case VerifierKind.EXACT:
+                return ExactVerifier()
+            case VerifierKind.RANDOM:
+                return RandomVerifier(threshold)
+            case kind if self._profile.simulated:
+                return SimulatedVerifier(kind.value, self._profile.simulation.verdict_ms / 1000)
+            case VerifierKind.JUDGE:
+                judge = self._profile.roles.judge
+                if judge is None:
+                    raise ConfigError(f"profile {self._profile.name} has no judge server (roles.judge)")
+                return JudgeVerifier(self._model(judge), threshold)
+            case VerifierKind.EMBEDDING:
+                return EmbeddingVerifier(self._embedding_model(), threshold)
+
+    def _scorer(self, target: LanguageModel, settings: RunSettings) -> StepScorer | None:
+        return TargetScore(target, settings.score_method) if settings.mode is Mode.SPECREASON else None
+
+    def _embedding_model(self) -> Embedder:
+        if self._embedder is None:
+            folder = self._embedder_folder()
+            if folder is None or self._profile.embedder is None:
+                raise ServingError("the embedding model is not there: start the application again to fetch it")
+            from lr_demo.models.embedding import LocalEmbedder  # brings torch with it: only where it is used
+
+            self._embedder = LocalEmbedder(folder, self._profile.embedder)
+        return self._embedder

@@ -1,0 +1,5 @@
+"""What goes wrong below the surface of serving; the user meets only `WeightsError` and `ServingError`."""
+
+
+class SourceUnavailable(Exception):
+    """A source of files does not have one, or cannot be reached; the text says why, after the source's name."""

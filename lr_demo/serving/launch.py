@@ -1,0 +1,125 @@
+"""How each engine is started: command, environment, and what its log says on the way up."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lr_demo.config import LlamaCppServer, VllmServer
+from lr_demo.serving import llama_server
+from lr_demo.serving.processes import Command, python_module
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A line of a log that tells how far the loading is."""
+
+    pattern: re.Pattern[str]
+    share: float
+    """Of the loading that is done when the line appears, 0 to 1. A group `percent` goes on towards the next one."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A server about to be started."""
+
+    command: Command
+    milestones: Sequence[Milestone]
+    listening: re.Pattern[str]
+    """The line that says it serves; its group is the address, `http://host:port`."""
+    announced: re.Pattern[str]
+    """The line after which it takes requests."""
+
+
+def _milestones(*lines: tuple[str, float, str]) -> tuple[Milestone, ...]:
+    return tuple(Milestone(re.compile(pattern), share, sentence) for pattern, share, sentence in lines)
+
+
+_LLAMA_MILESTONES = _milestones(
+    ("loading model", 0.1, "reading the model file"),
+    ("llama threadpool init", 0.7, "preparing the context"),
+    ("model loaded", 0.95, "loaded"),
+)
+_VLLM_MILESTONES = _milestones(
+    (r"version \d+\.\d+", 0.2, "starting the engine"),
+    ("Initializing a V1 LLM engine", 0.4, "starting the worker"),
+    ("Starting to load model", 0.55, "reading the weights"),
+    (r"checkpoint shards:\s+(?P<percent>\d+)%", 0.57, "reading the weights"),
+    ("Loading weights took", 0.65, "preparing the model"),
+    ("KV cache size", 0.7, "making room for the KV cache"),
+    ("Compiling|torch.compile|Warming up", 0.72, "compiling, which the next start need not do again"),
+    ("init engine", 0.9, "opening the server"),
+    ("Starting vLLM server", 0.97, "opening the server"),
+)
+
+
+def launch_llama_cpp(config: LlamaCppServer, name: str, weights: Path, port: int) -> Launch:
+    """llama.cpp in a process of ours. `port` 0 lets it choose, which cannot collide."""
+    options = llama_server.Options(
+        model=str(weights), name=name, host=HOST, port=port, slots=config.slots, context=config.context,
+        threads=config.threads,
+    )  # fmt: skip
+    argv = python_module("lr_demo.serving.llama_server", *llama_server.to_arguments(options))
+    address = re.compile(rf"{llama_server.READY} (http://\S+)")
+    return Launch(Command(argv), _LLAMA_MILESTONES, address, address)
+
+
+def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled: Path) -> Launch:
+    """vLLM's OpenAI server; what it compiles is kept below `compiled`."""
+    argv = [
+        *python_module("vllm.entrypoints.openai.api_server"),
+        *("--model", weights, "--served-model-name", name, "--host", HOST, "--port", str(port)),
+        *("--dtype", config.dtype, "--max-model-len", str(config.max_model_len)),
+        *("--max-num-seqs", str(config.max_num_seqs), "--enable-prefix-caching", "--max-logprobs", "64"),
+        *("--generation-config", "vllm"),  # a request says how it samples; end tokens still come from the model
+        *("--no-enable-log-requests", "--disable-uvicorn-access-log", "--disable-fastapi-docs"),
+        *(["--enforce-eager"] if config.eager else []),
+    ]
+    environment = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(compiled),
+        "TORCHINDUCTOR_CACHE_DIR": str(compiled / "inductor"),
+        "VLLM_LOGGING_LEVEL": "INFO",
+        "PYTHONWARNINGS": "ignore",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if Path(weights).exists():
+        environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if not vllm_runs_on_gpu():
+        argv += ["--kv-cache-memory-bytes", str(int(config.kv_cache_gib * 2**30))]
+        environment["VLLM_CPU_OMP_THREADS_BIND"] = config.cores or _every_core()
+        if preload := _openmp_library():
+            environment["LD_PRELOAD"] = ":".join(filter(None, (str(preload), os.environ.get("LD_PRELOAD"))))
+    argv += config.extra_args
+    serving = re.compile(r"Starting vLLM server on (http://\S+)")
+    return Launch(
+        Command(tuple(argv), environment), _VLLM_MILESTONES, serving, re.compile("Application startup complete")
+    )
+
+
+def vllm_runs_on_gpu() -> bool:
+    """Whether the vLLM that is installed is the build for GPUs."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return True
+    return False
+
+
+def _every_core() -> str:
+    """The cores this process may use, as `0,1`; vLLM by itself would leave one idle."""
+    return ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+
+
+def _openmp_library() -> Path | None:
+    """Intel's OpenMP library, where installed: with it a token takes half to two thirds of the time."""
+    library = Path(sys.prefix, "lib", "libiomp5.so")
+    return library if library.is_file() else None

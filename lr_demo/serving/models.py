@@ -1,0 +1,87 @@
+"""What a profile's `model` means: a name of the catalogue, a path, or a repository of the model hub."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lr_demo.config import LlamaCppServer, VllmServer
+from lr_demo.errors import WeightsError
+from lr_demo.serving.cache import Cache
+from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
+from lr_demo.serving.conversion import ensure_converted
+from lr_demo.serving.hashing import hash_file, in_thread
+from lr_demo.serving.progress import Report
+from lr_demo.serving.weights import Weights
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A file or folder of the user's."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A repository that the engine itself fetches."""
+
+    repository: str
+
+
+ModelSource = CatalogueEntry | LocalModel | HubModel
+
+
+def find_model(config: VllmServer | LlamaCppServer) -> ModelSource:
+    """Where the model of a server comes from.
+
+    Raises:
+        WeightsError: there is no such model, or this engine cannot read it.
+    """
+    if entry := CATALOGUE.get(config.model):
+        if entry.kind != "gguf":
+            raise WeightsError(f"{entry.name} is no language model: choose one of {language_model_names()}")
+        return entry
+    path = Path(config.model).expanduser()
+    if path.exists():
+        readable = path.is_file() and path.suffix == ".gguf"
+        if isinstance(config, VllmServer):
+            readable = readable or (path / "config.json").is_file()
+        if not readable:
+            takes = "a folder with config.json and safetensors, or " if isinstance(config, VllmServer) else ""
+            raise WeightsError(f"{config.engine} cannot read the model {config.model}: it takes {takes}a .gguf file")
+        return LocalModel(path.resolve())
+    if isinstance(config, VllmServer) and _HUB_ID.fullmatch(config.model) and path.suffix != ".gguf":
+        return HubModel(config.model)
+    raise WeightsError(
+        f"there is no model {config.model!r}: give one of {language_model_names()}, or the path of a model that exists"
+    )
+
+
+def language_model_names() -> str:
+    """The catalogue's language models, for messages."""
+    return ", ".join(name for name, entry in CATALOGUE.items() if entry.kind == "gguf")
+
+
+async def prepare_model(
+    config: VllmServer | LlamaCppServer, source: ModelSource, cache: Cache, weights: Weights, report: Report
+) -> str:
+    """The path, or hub repository, the engine is started with; converts where it must. The weights are there.
+
+    Raises:
+        WeightsError: the model cannot be converted.
+    """
+    match source:
+        case HubModel():
+            return source.repository
+        case LocalModel():
+            file, digest = source.path, None
+        case CatalogueEntry():
+            pinned = source.files[0]
+            file, digest = weights.folder(source) / pinned.path, pinned.sha256
+    if isinstance(config, LlamaCppServer) or file.is_dir():
+        return str(file)
+    if digest is None:
+        digest = (await in_thread(lambda check: hash_file(file, check))).hexdigest()
+    return str(await ensure_converted(cache, file, digest, report))

@@ -1,0 +1,242 @@
+"""The form of a run: its components, what applies in which mode, and how it becomes settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import gradio as gr
+from gradio.components import Component
+
+from lr_demo.config import (
+    DEFAULT_SCORE_THRESHOLD,
+    DEFAULT_THRESHOLD,
+    Mode,
+    Profile,
+    RunSettings,
+    Schedule,
+    ScoreMethod,
+    VerifierKind,
+    parse_settings,
+)
+from lr_demo.ui.examples import EXAMPLES
+
+Update = dict[str, object]
+"""What `gr.update` makes."""
+
+MODE_NAMES = {
+    Mode.LOOKAHEAD: "LR · lookahead reasoning",
+    Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · lookahead + speculative decoding",
+    Mode.SPECULATIVE: "SD · speculative decoding",
+    Mode.SPECREASON: "SpecReason · scored steps",
+    Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
+}
+_VERIFIER_NAMES = {
+    VerifierKind.JUDGE: "LLM judge",
+    VerifierKind.EMBEDDING: "Embedding similarity",
+    VerifierKind.EXACT: "Exact text",
+    VerifierKind.RANDOM: "Random (a control)",
+}
+_THRESHOLD_HINTS = {
+    VerifierKind.JUDGE: "Least probability of “same meaning”, 0 to 1",
+    VerifierKind.EMBEDDING: "Least cosine similarity, 0 to 1",
+    VerifierKind.RANDOM: "Share of drafted steps accepted, 0 to 1",
+    VerifierKind.EXACT: "",
+}
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The components of the form; those but `example`, `prompt` and `remeasure` are named like their settings."""
+
+    example: gr.Dropdown
+    prompt: gr.Textbox
+    mode: gr.Dropdown
+    lookahead: gr.Slider
+    width: gr.Slider
+    verifier: gr.Dropdown
+    threshold: gr.Slider
+    schedule: gr.Radio
+    parallel_budget: gr.Slider
+    score_method: gr.Radio
+    first_target_steps: gr.Number
+    temperature: gr.Number
+    seed: gr.Number
+    max_tokens: gr.Number
+    step_cap: gr.Number
+    remeasure: gr.Checkbox
+
+    def all(self) -> set[Component]:
+        return {getattr(self, field.name) for field in fields(self)}
+
+    def settings(self) -> dict[str, Component]:
+        """Setting name to its component."""
+        return {name: getattr(self, name) for name in RunSettings.model_fields}
+
+    def read(self, values: Mapping[Component, object], profile: Profile) -> RunSettings:
+        """The settings that the form says; a blank field is the profile's default, a blank temperature the family's.
+
+        Raises:
+            ConfigError: a value is out of range; says which and what is allowed.
+        """
+        given = {name: values[component] for name, component in self.settings().items()}
+        base = profile.defaults.model_copy(update={"temperature": None})
+        return parse_settings(base, given)
+
+    def show(self, prompt: str, settings: RunSettings) -> dict[Component, Update]:
+        """Updates that make the form say these settings."""
+        updates = applicable(self, settings.mode, settings.verifier)
+        for name, component in self.settings().items():
+            value = getattr(settings, name)
+            updates[component] = {**updates.get(component, gr.update()), "value": value}
+        updates[self.threshold]["value"] = settings.effective_threshold
+        updates[self.prompt] = gr.update(value=prompt)
+        return updates
+
+
+def build_controls(profile: Profile) -> Controls:
+    """The form's components, in the layout context they are to appear in."""
+    defaults = profile.defaults
+    modes = available_modes(profile)
+    mode = defaults.mode if defaults.mode in modes else modes[0]
+    example = gr.Dropdown(
+        [item.title for item in EXAMPLES], value=EXAMPLES[0].title, label="Example problems", elem_id="ll-example"
+    )
+    prompt = gr.Textbox(
+        EXAMPLES[0].prompt, label="Problem", lines=5, max_lines=12, elem_id="ll-prompt", placeholder="A problem to solve"
+    )
+    mode_box = gr.Dropdown(
+        [(MODE_NAMES[item], item.value) for item in modes],
+        value=mode.value,
+        label="Mode",
+        elem_id="ll-mode",
+        info=_missing_modes(profile),
+    )
+    with gr.Row(elem_classes="ll-pair"):
+        lookahead = gr.Slider(
+            1, max(8, defaults.lookahead), defaults.lookahead, step=1, label="Lookahead γ", min_width=100, buttons=[]
+        )
+        width = gr.Slider(1, max(4, defaults.width), defaults.width, step=1, label="Width W", min_width=100, buttons=[])
+    verifier = gr.Dropdown(
+        [(_VERIFIER_NAMES[kind], kind.value) for kind in available_verifiers(profile)],
+        value=defaults.verifier.value,
+        label="Verifier",
+        elem_id="ll-verifier",
+    )
+    threshold = gr.Slider(**_threshold(mode, defaults.verifier, defaults.effective_threshold), buttons=[])
+    with gr.Accordion("Advanced", open=False, elem_id="ll-advanced"):
+        schedule = gr.Radio(
+            [("asynchronous", Schedule.ASYNC.value), ("synchronous", Schedule.SYNC.value)],
+            value=defaults.schedule.value,
+            label="Schedule",
+        )
+        budget = gr.Slider(
+            1,
+            max(16, defaults.parallel_budget),
+            defaults.parallel_budget,
+            step=1,
+            label="Parallel budget M",
+            info="Most sequences the target decodes at once",
+            buttons=[],
+        )
+        method = gr.Radio(
+            [("expectation", ScoreMethod.EXPECTATION.value), ("greedy", ScoreMethod.GREEDY.value)],
+            value=defaults.score_method.value,
+            label="Score read as",
+        )
+        first = gr.Number(defaults.first_target_steps, label="First steps by the target", precision=0, minimum=0)
+        temperature = gr.Number(
+            defaults.temperature,
+            label="Temperature",
+            placeholder="the model family’s",
+            minimum=0,
+            maximum=2,
+            step=0.1,
+            elem_id="ll-temperature",
+        )
+        with gr.Row(elem_classes="ll-pair"):
+            seed = gr.Number(defaults.seed, label="Seed", precision=0, minimum=0, min_width=100, elem_id="ll-seed")
+            tokens = gr.Number(
+                defaults.max_tokens, label="Most tokens", precision=0, minimum=1, min_width=100, elem_id="ll-max-tokens"
+            )
+        cap = gr.Number(defaults.step_cap, label="Step cap, tokens", precision=0, minimum=1)
+        remeasure = gr.Checkbox(False, label="Measure the baseline again")
+    controls = Controls(
+        example=example,
+        prompt=prompt,
+        mode=mode_box,
+        lookahead=lookahead,
+        width=width,
+        verifier=verifier,
+        threshold=threshold,
+        schedule=schedule,
+        parallel_budget=budget,
+        score_method=method,
+        first_target_steps=first,
+        temperature=temperature,
+        seed=seed,
+        max_tokens=tokens,
+        step_cap=cap,
+        remeasure=remeasure,
+    )
+    for component, update in applicable(controls, mode, defaults.verifier).items():
+        if "visible" in update:
+            component.visible = bool(update["visible"])
+    return controls
+
+
+def applicable(controls: Controls, mode: Mode, verifier: VerifierKind) -> dict[Component, Update]:
+    """Which controls there are in a mode, and the threshold's scale."""
+    compares, scores = mode.compares_steps, mode is Mode.SPECREASON
+    updates: dict[Component, Update] = {
+        getattr(controls, name): gr.update(visible=compares)
+        for name in ("lookahead", "width", "verifier", "schedule", "parallel_budget")
+    }
+    updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
+    updates[controls.remeasure] = gr.update(visible=mode is not Mode.AUTOREGRESSIVE)
+    updates[controls.threshold] = gr.update(**_threshold(mode, verifier, None))
+    return updates
+
+
+def _threshold(mode: Mode, verifier: VerifierKind, value: float | None) -> Update:
+    """Scale, label and visibility of the threshold."""
+    if mode is Mode.SPECREASON:
+        default, top, step, hint = DEFAULT_SCORE_THRESHOLD, 9, 0.5, "Least score of a drafted step, 0 to 9"
+    else:
+        default, top, step, hint = DEFAULT_THRESHOLD.get(verifier, 0.5), 1, 0.01, _THRESHOLD_HINTS[verifier]
+    shown = mode is Mode.SPECREASON or (mode.compares_steps and verifier is not VerifierKind.EXACT)
+    return {
+        "minimum": 0,
+        "maximum": top,
+        "step": step,
+        "value": default if value is None else value,
+        "label": "Threshold",
+        "info": hint,
+        "visible": shown,
+    }
+
+
+def available_modes(profile: Profile) -> list[Mode]:
+    """The modes that a profile's servers allow, the profile's default verifier or another."""
+    return [mode for mode in MODE_NAMES if _possible(profile, mode)]
+
+
+def available_verifiers(profile: Profile) -> list[VerifierKind]:
+    settings = profile.defaults.model_copy(update={"mode": Mode.LOOKAHEAD})
+    missing = {kind: profile.missing_for(settings.model_copy(update={"verifier": kind})) for kind in VerifierKind}
+    least = min(len(lacks) for lacks in missing.values())
+    return [kind for kind in _VERIFIER_NAMES if len(missing[kind]) == least]
+
+
+def _possible(profile: Profile, mode: Mode) -> bool:
+    settings = profile.defaults.model_copy(update={"mode": mode, "verifier": VerifierKind.EXACT})
+    return not profile.missing_for(settings)
+
+
+def _missing_modes(profile: Profile) -> str | None:
+    """What the other modes would need, in one sentence for each thing that is missing."""
+    lacking: dict[str, list[str]] = {}
+    for mode, name in MODE_NAMES.items():
+        settings = profile.defaults.model_copy(update={"mode": mode, "verifier": VerifierKind.EXACT})
+        missing = profile.missing_for(settings)
+        if missing:
+            lacking.setdefault(" and ".join(missing), []).append(name.split(" ·")[0])
+    return " ".join(f"Not here: {', '.join(modes)}, for want of {what}." for what, modes in lacking.items()) or None

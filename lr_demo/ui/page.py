@@ -1,0 +1,144 @@
+"""The Live page: a form of Gradio components beside our own stage, which follows the race by itself."""
+
+import html
+from collections.abc import Mapping
+
+import gradio as gr
+from gradio.components import Component
+
+from lr_demo.config import Mode, VerifierKind
+from lr_demo.errors import UserError
+from lr_demo.runs.manager import RunManager
+from lr_demo.runs.race import RunPhase
+from lr_demo.ui.controls import Controls, Update, applicable, build_controls
+from lr_demo.ui.examples import EXAMPLES
+from lr_demo.ui.static_files import address
+from lr_demo.ui.views import profile_view
+
+Values = Mapping[Component, object]
+Updates = dict[Component, Update]
+
+_IMPORT = f"import(new URL({address('js/main.js')!r}, (window.gradio_config?.root ?? location.origin) + '/').href)"
+_ON_LOAD = {
+    "masthead": f"{_IMPORT}.then((page) => page.mountMasthead(element, props));",
+    "stage": f"{_IMPORT}.then((page) => page.mountStage(element, props, watch, () => trigger('ended')));",
+    "problem": "const say = () => { const line = element.querySelector('.ll-problem'); "
+    "line.textContent = props.value ?? ''; line.hidden = !props.value; }; watch('value', say); say();",
+}
+"""Templates are constant, and nothing of a model or a user goes through them: our scripts build the nodes."""
+
+
+def build_page(manager: RunManager) -> gr.Blocks:
+    """The page for one manager."""
+    profile = manager.profile
+    with gr.Blocks(title="Lookahead Live", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(
+            html_template="<header class='ll-masthead'></header>",
+            js_on_load=_ON_LOAD["masthead"],
+            apply_default_css=False,
+            profile=profile_view(profile).model_dump(),
+            elem_id="ll-top",
+        )
+        with gr.Row(elem_id="ll-main"):
+            with gr.Column(elem_id="ll-form", min_width=260):
+                controls = build_controls(profile)
+                with gr.Row(elem_classes="ll-buttons"):
+                    run = gr.Button("▶ Run", variant="primary", elem_id="ll-run", min_width=80)
+                    stop = gr.Button("■ Stop", variant="secondary", elem_id="ll-stop", interactive=False, min_width=80)
+                problem = gr.HTML(
+                    "",
+                    html_template="<p class='ll-problem' role='alert' hidden></p>",
+                    js_on_load=_ON_LOAD["problem"],
+                    apply_default_css=False,
+                )
+            with gr.Column(elem_id="ll-right", min_width=300):
+                stage = gr.HTML(
+                    "",
+                    html_template="<div class='ll-stage'></div>",
+                    js_on_load=_ON_LOAD["stage"],
+                    apply_default_css=False,
+                    elem_id="ll-stage",
+                )
+        _wire(page, manager, controls, run=run, stop=stop, problem=problem, stage=stage)
+    return page
+
+
+def _wire(
+    page: gr.Blocks,
+    manager: RunManager,
+    controls: Controls,
+    *,
+    run: gr.Button,
+    stop: gr.Button,
+    problem: gr.HTML,
+    stage: gr.HTML,
+) -> None:
+    """What happens on what."""
+
+    def start(values: Values) -> Updates:
+        try:
+            settings = controls.read(values, manager.profile)
+            prompt = values[controls.prompt]
+            race = manager.start(
+                prompt if isinstance(prompt, str) else "",
+                settings,
+                baseline=settings.mode is not Mode.AUTOREGRESSIVE,
+                remeasure=bool(values[controls.remeasure]),
+            )
+        except UserError as error:
+            gr.Warning(html.escape(str(error)), title="Not started")
+            return {problem: gr.update(value=str(error))}
+        return {
+            stage: gr.update(value=race.id),
+            stop: gr.update(interactive=True),
+            problem: gr.update(value=""),
+            controls.remeasure: gr.update(value=False),
+        }
+
+    def end(race_id: str | None) -> Update:
+        if race_id:
+            try:
+                manager.stop(race_id)
+            except UserError as error:
+                gr.Warning(html.escape(str(error)), title="Not stopped")
+        return gr.update(interactive=False)
+
+    def restore(request: gr.Request) -> Updates:
+        """After a reload the form says what the race that is shown was started with."""
+        wanted = request.query_params.get("race")
+        if not wanted:
+            return {stop: gr.update()}
+        try:
+            race = manager.race(wanted)
+        except UserError:
+            return {stop: gr.update(interactive=False)}
+        active = race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING)
+        return {
+            **controls.show(race.run.prompt, race.run.settings),
+            stage: gr.update(value=race.id),
+            stop: gr.update(interactive=active),
+        }
+
+    def fit(values: Values) -> Updates:
+        mode, verifier = Mode(str(values[controls.mode])), VerifierKind(str(values[controls.verifier]))
+        return applicable(controls, mode, verifier)
+
+    def take_example(title: str) -> Update:
+        return gr.update(value=next(example.prompt for example in EXAMPLES if example.title == title))
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    started: list[Component] = [stage, stop, problem, controls.remeasure]
+    gr.on([run.click, controls.prompt.submit], start, inputs=controls.all(), outputs=started, **private)
+    stop.click(end, inputs=stage, outputs=stop, **private)
+    stage.ended(lambda: gr.update(interactive=False), outputs=stop, queue=False, **private)
+    fitted = list(applicable(controls, Mode.LOOKAHEAD, VerifierKind.EXACT))
+    gr.on(
+        [controls.mode.input, controls.verifier.input],
+        fit,
+        inputs={controls.mode, controls.verifier},
+        outputs=fitted,
+        queue=False,
+        **private,
+    )
+    controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
+    page.load(restore, outputs=[*(controls.all() - {controls.example}), stage, stop], **private)

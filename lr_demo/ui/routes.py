@@ -1,0 +1,94 @@
+"""Our own routes: runs and fleet as server-sent events, races as JSON, LaTeX as MathML trees."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Query
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, RootModel
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from lr_demo.errors import UserError
+from lr_demo.runs.manager import RunManager
+from lr_demo.runs.race import RunHandle
+from lr_demo.ui.mathematics import MAX_BATCH, math_tree
+from lr_demo.ui.views import FleetMessage, RaceLine, RaceView, race_lines, race_view, server_view
+
+MOST_IN_MESSAGE = 500
+"""Most events of one message: what a browser takes in without a pause that is felt."""
+
+
+class LatexIn(BaseModel):
+    latex: str = Field(max_length=20_000)
+    display: bool = False
+
+
+class LatexBatch(RootModel[list[LatexIn]]):
+    root: list[LatexIn] = Field(max_length=MAX_BATCH)
+
+
+def api_router(manager: RunManager) -> APIRouter:
+    """The routes that the page's scripts use."""
+    router = APIRouter()
+
+    @router.get("/runs/{run_id}/events")
+    async def run_events(
+        run_id: str,
+        after: Annotated[int, Query(ge=-1)] = -1,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> EventSourceResponse:
+        """A run's events after number `after`, or after `Last-Event-ID` on a reconnect.
+
+        Each `events` message is a JSON array of events, its id the number of the last of them; `end`
+        closes the stream. A viewer can come and go; the run does not know.
+        """
+        handle = _find(manager, run_id)
+        if last_event_id is not None and last_event_id.lstrip("-").isdigit():
+            after = max(after, int(last_event_id))
+        return EventSourceResponse(_run_messages(handle, after), sep="\n")
+
+    @router.get("/fleet/events")
+    async def fleet_events() -> EventSourceResponse:
+        """The model servers as they are now, then after every change."""
+        return EventSourceResponse(_fleet_messages(manager), sep="\n")
+
+    @router.get("/races")
+    def races() -> list[RaceLine]:
+        return race_lines(manager)
+
+    @router.get("/races/{run_id}")
+    def race(run_id: str) -> RaceView:
+        try:
+            return race_view(manager.race(run_id), manager.profile)
+        except UserError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @router.post("/math")
+    def math(batch: LatexBatch) -> JSONResponse:
+        """MathML trees of LaTeX expressions, null for each that is broken or unknown."""
+        return JSONResponse([math_tree(item.latex, display=item.display) for item in batch.root])
+
+    return router
+
+
+def _find(manager: RunManager, run_id: str) -> RunHandle:
+    try:
+        return manager.get(run_id)
+    except UserError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+async def _run_messages(handle: RunHandle, after: int) -> AsyncIterator[ServerSentEvent]:
+    last = after
+    async for lines in handle.log.follow_lines(after):
+        for begin in range(0, len(lines), MOST_IN_MESSAGE):
+            some = lines[begin : begin + MOST_IN_MESSAGE]
+            last += len(some)
+            yield ServerSentEvent(event="events", id=str(last), data=f"[{','.join(some)}]")
+    yield ServerSentEvent(event="end", data=f'{{"status":"{handle.phase.value}"}}')
+
+
+async def _fleet_messages(manager: RunManager) -> AsyncIterator[ServerSentEvent]:
+    async for view in manager.follow_fleet():
+        message = FleetMessage(servers=[server_view(status) for status in view.servers], error=view.error)
+        yield ServerSentEvent(event="fleet", data=message.model_dump_json())

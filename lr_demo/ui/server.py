@@ -1,0 +1,70 @@
+"""The web application: the Gradio page mounted beside our own routes, and uvicorn to serve it."""
+
+import errno
+import os
+import socket
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from lr_demo.errors import UserError
+from lr_demo.runs.manager import RunManager
+from lr_demo.ui.look import FAVICON, THEME, head
+from lr_demo.ui.page import build_page
+from lr_demo.ui.routes import api_router
+from lr_demo.ui.static_files import static_router
+
+
+def build_app(manager: RunManager) -> FastAPI:
+    """The application for an open manager; the fleet may still be loading."""
+    app = FastAPI(title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(api_router(manager))
+    app.include_router(static_router())
+    return gr.mount_gradio_app(
+        app,
+        build_page(manager),
+        path="/",
+        theme=THEME,
+        head=head(),
+        favicon_path=FAVICON,
+        footer_links=[],
+        show_error=True,
+        ssr_mode=False,
+        enable_monitoring=False,
+    )
+
+
+def serve(manager: RunManager, *, host: str, port: int) -> None:
+    """Serve the page until interrupted. It is up at once; models load meanwhile.
+
+    Raises:
+        UserError: the address cannot be listened on, as when the port is in use.
+    """
+    listener = _listen(host, port)
+    with listener:
+        config = uvicorn.Config(build_app(manager), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, OverflowError) as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error}; give another --host or --port") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+        listener.set_inheritable(True)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise UserError(
+                f"port {port} on {host} is in use: end the program that has it, or choose another with --port"
+            ) from None
+        raise UserError(f"cannot listen on {host}:{port}: {error}; give another --host or --port") from None
+    return listener

@@ -1,0 +1,47 @@
+// Builds DOM nodes. Text always goes in as text nodes: nothing here parses markup.
+
+/** An element: `el("b.word", { title: "…" }, "text", child)`; the first argument is tag and classes. */
+export function el(spec, props = {}, ...children) {
+  const [tag, ...classes] = spec.split(".");
+  const node = document.createElement(tag || "div");
+  if (classes.length) node.className = classes.join(" ");
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** Sets the text of a node only where it differs, so that an unchanged label costs no layout. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Shows or hides a node. */
+export function show(node, visible) {
+  if (node.hidden === visible) node.hidden = !visible;
+}
+
+const PIECE_CHARACTERS = 2000;
+
+/** Text that grows at its end: cheap for any length, since full text nodes are left alone. */
+export class GrowingText {
+  constructor(node) {
+    this.node = node;
+    this.tail = null;
+    this.length = 0;
+  }
+
+  append(text) {
+    if (!text) return;
+    this.length += text.length;
+    if (this.tail && this.tail.length < PIECE_CHARACTERS) {
+      this.tail.appendData(text);
+    } else {
+      this.tail = document.createTextNode(text);
+      this.node.append(this.tail);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// The steps of a cycle that were given up: one line, opened to read them.
+
+import { el, setText } from "./dom.js";
+import { count } from "./format.js";
+import { appendRich } from "./rich.js";
+import { stepText } from "./state.js";
+
+export class GivenUp {
+  constructor() {
+    this.steps = [];
+    this.tokens = 0;
+    this.summary = el("summary");
+    this.list = el("div.list");
+    this.node = el("details.givenup", {}, this.summary, this.list);
+    this.node.addEventListener("toggle", () => this.fill());
+  }
+
+  add(position) {
+    for (const step of [...position.drafts, position.target]) {
+      if (!step) continue;
+      this.steps.push({ step, index: position.step });
+    }
+    this.update();
+  }
+
+  update() {
+    const drafted = this.steps.filter(({ step }) => step.role === "draft").length;
+    const expansions = this.steps.length - drafted;
+    const tokens = this.steps.reduce((sum, { step }) => sum + step.tokens, 0);
+    const parts = [];
+    if (drafted) parts.push(count(drafted, "draft"));
+    if (expansions) parts.push(count(expansions, "expansion"));
+    setText(this.summary, `⊘ given up: ${parts.join(", ")} · ${count(tokens, "token")}`);
+    if (this.node.open) this.fill();
+  }
+
+  fill() {
+    if (!this.node.open) return;
+    for (const { step, index } of this.steps.slice(this.list.childNodes.length)) {
+      const words = el("div.words");
+      appendRich(words, stepText(step));
+      this.list.append(el("div.line", {}, el("span.label", {}, `step ${index + 1} · ${step.role}`), words));
+    }
+  }
+}

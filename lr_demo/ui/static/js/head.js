@@ -1,0 +1,56 @@
+// The head of a lane: who it is, how fast, how far.
+
+import { el, setText, show } from "./dom.js";
+import { count, factor, MODES, rate, seconds } from "./format.js";
+import { verdictOf } from "./explain.js";
+
+export class Head {
+  constructor() {
+    this.name = el("b.name");
+    this.long = el("span.unit.long");
+    this.state = el("span.chip.state", { hidden: true });
+    this.speed = el("span.speed", {}, "–");
+    this.sub = el("span.unit.sub");
+    this.factor = el("span.factor", { hidden: true });
+    this.fill = el("div.fill");
+    this.track = el("div.track", { "aria-hidden": "true" }, this.fill);
+    this.node = el(
+      "div.lanehead", {},
+      el("div.row", {}, this.name, this.long, el("span.push"), this.factor, this.speed, el("span.unit", {}, "tokens/s")),
+      el("div.row.second", {}, this.state, this.sub),
+      this.track,
+    );
+  }
+
+  title(mode) {
+    const { short, long } = MODES[mode] ?? { short: mode, long: "" };
+    setText(this.name, short);
+    setText(this.long, long);
+  }
+
+  /** @param {"live" | "ghost" | "queued" | "done" | "bad"} look of the chip */
+  chip(text, look, title = "") {
+    setText(this.state, text);
+    this.state.dataset.look = look;
+    if (this.state.title !== title) this.state.title = title;
+    show(this.state, text !== "");
+  }
+
+  figures({ tokens, time, speed, note }) {
+    setText(this.speed, rate(speed));
+    setText(this.sub, time > 0 ? [count(tokens, "token"), seconds(time), note].filter(Boolean).join(" · ") : note || "\u00a0");
+  }
+
+  /** The speedup; its colour says nothing before the run has ended, for it swings with every commit. */
+  compare(speedup, final = false) {
+    const known = Number.isFinite(speedup) && speedup > 0;
+    show(this.factor, known);
+    this.node.dataset.result = known && final ? verdictOf(speedup) : "";
+    if (!known) return;
+    setText(this.factor, factor(speedup));
+  }
+
+  progress(share) {
+    this.fill.style.transform = `scaleX(${Math.min(1, Math.max(0, share || 0)).toFixed(4)})`;
+  }
+}

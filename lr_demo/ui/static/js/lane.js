@@ -1,0 +1,180 @@
+// One lane of the race: folds a run's events and keeps its step cards up to date, in slices of time.
+
+import { Card } from "./card.js";
+import { el, setText, show } from "./dom.js";
+import { GivenUp } from "./givenup.js";
+import { Measures } from "./measures.js";
+import { Spans } from "./spans.js";
+import { RunState } from "./state.js";
+
+const NEAR_END = 48; // pixels from the end within which a lane goes on following
+const BY_HAND = 800; // ms after a touch of the user's in which a scroll is theirs
+
+export class Lane {
+  constructor(label) {
+    this.empty = el("p.empty");
+    this.list = el("div.cards");
+    this.body = el("div.scroll", { tabindex: "0", role: "region", "aria-label": label }, this.empty, this.list);
+    this.jump = el("button.jump", { type: "button", hidden: true, onclick: () => this.follow() }, "↓ follow");
+    this.node = el("div.lanebody", {}, this.body, this.jump);
+    this.body.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.touched = -Infinity;
+    for (const kind of ["wheel", "touchmove", "pointerdown", "pointermove", "keydown"]) {
+      this.body.addEventListener(kind, (event) => this.byHand(event), { passive: true });
+    }
+    const resized = new ResizeObserver(() => this.following && this.toEnd());
+    resized.observe(this.list);
+    resized.observe(this.body);
+    this.reset();
+  }
+
+  /** Back to before the first event. */
+  reset() {
+    this.state = new RunState();
+    this.measures = new Measures();
+    this.spans = new Spans();
+    this.cards = new Map();
+    this.open = new Set(); // positions that are not decided
+    this.dirty = new Set();
+    this.cycles = new Map();
+    this.list.replaceChildren();
+    this.following = true;
+    show(this.jump, false);
+    show(this.empty, true);
+  }
+
+  /** What an empty lane says. */
+  say(text) {
+    setText(this.empty, text);
+  }
+
+  get plain() {
+    return this.measures.plain;
+  }
+
+  apply(event) {
+    this.measures.apply(event, this.state);
+    this.state.apply(event);
+    this.spans.apply(event, this.state);
+    if (event.position !== undefined && event.type !== "cycle_started") this.dirty.add(event.position);
+    if (event.type === "position_opened") this.open.add(event.position);
+    else if (event.type === "step_committed") {
+      this.open.delete(event.position);
+      this.sweep();
+    } else if (event.type === "verdict" && !event.accepted) this.sweep();
+    else if (event.type === "run_finished") this.sweep(true);
+  }
+
+  /** Undecided positions that no longer can join the answer leave the cards. */
+  sweep(all = false) {
+    for (const id of this.open) {
+      const position = this.state.positions.get(id);
+      if (!all && this.state.alive(position)) continue;
+      position.dead = true;
+      this.open.delete(id);
+      this.dirty.add(id);
+    }
+  }
+
+  /** Brings cards up to date until the deadline (a `performance.now()`); true when all are. */
+  render(deadline) {
+    if (!this.dirty.size) return true;
+    show(this.empty, false);
+    for (const id of this.dirty) {
+      this.dirty.delete(id);
+      this.draw(this.state.positions.get(id));
+      if (performance.now() > deadline) break;
+    }
+    return this.dirty.size === 0;
+  }
+
+  draw(position) {
+    if (!position || position.drawn) return;
+    if (position.dead) {
+      this.bury(position);
+      return;
+    }
+    let card = this.cards.get(position.id);
+    if (!card) {
+      card = new Card(position, this.plain);
+      this.cards.set(position.id, card);
+      this.place(card, position);
+    }
+    card.update();
+    if (!card.final) return;
+    position.drawn = true; // nothing that comes later changes it
+    this.cards.delete(position.id);
+  }
+
+  /** The section of a cycle: its heading, its levels (one per step), what was given up in it. */
+  cycle(number) {
+    let cycle = this.cycles.get(number);
+    if (!cycle) {
+      cycle = { node: el("section.cycle", { "data-cycle": number + 1 }), levels: [], givenUp: null };
+      if (!this.plain) cycle.node.append(el("div.cyclename", {}, `cycle ${number + 1}`));
+      this.cycles.set(number, cycle);
+      this.list.append(cycle.node);
+    }
+    return cycle;
+  }
+
+  place(card, position) {
+    const cycle = this.cycle(position.cycle);
+    let at = cycle.levels.length;
+    while (at > 0 && cycle.levels[at - 1].step >= position.step) at -= 1;
+    let level = cycle.levels[at];
+    if (!level || level.step !== position.step) {
+      level = { step: position.step, node: el("div.level") };
+      const after = cycle.levels[at]?.node ?? cycle.givenUp?.node ?? null;
+      cycle.node.insertBefore(level.node, after);
+      cycle.levels.splice(at, 0, level);
+    }
+    level.node.append(card.node);
+    card.level = level;
+  }
+
+  bury(position) {
+    const card = this.cards.get(position.id);
+    if (card) {
+      this.cards.delete(position.id);
+      card.node.remove();
+      const cycle = this.cycle(position.cycle);
+      if (!card.level.node.childNodes.length) {
+        card.level.node.remove();
+        cycle.levels.splice(cycle.levels.indexOf(card.level), 1);
+      }
+    }
+    if (!position.target && !position.drafts.some(Boolean)) return;
+    const cycle = this.cycle(position.cycle);
+    if (!cycle.givenUp) {
+      cycle.givenUp = new GivenUp();
+      cycle.node.append(cycle.givenUp.node);
+    }
+    if (position.buried) cycle.givenUp.update();
+    else cycle.givenUp.add(position);
+    position.buried = true;
+  }
+
+  byHand(event) {
+    if (event.type !== "pointermove" || event.buttons) this.touched = performance.now();
+  }
+
+  /** A scroll of the user's, up or to the end again, decides whether the lane follows; ours does not. */
+  scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.body;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    if (near === this.following || performance.now() - this.touched > BY_HAND) return;
+    this.following = near;
+    show(this.jump, !near);
+  }
+
+  follow() {
+    this.following = true;
+    show(this.jump, false);
+    this.toEnd();
+  }
+
+  toEnd() {
+    this.body.scrollTop = this.body.scrollHeight;
+  }
+}

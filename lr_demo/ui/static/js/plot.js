@@ -1,0 +1,40 @@
+// Plotly.js: loaded from our own server, and the look that all charts share.
+
+import { el } from "./dom.js";
+import { url } from "./transport.js";
+
+let plotly = null;
+
+/** Plotly.js, loaded once, when the page has nothing better to do. */
+export function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+    idle(() => {
+      const script = el("script", { src: url("live-static/plotly.js") });
+      script.onload = () => resolve(window.Plotly);
+      script.onerror = () => reject(new Error("The charts could not be loaded."));
+      document.head.append(script);
+    });
+  });
+  return plotly;
+}
+
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
+
+/** What all charts look like. */
+export function layout(palette, extra) {
+  const axis = { gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, automargin: true, fixedrange: true };
+  return {
+    margin: { l: 44, r: 14, t: 6, b: 34 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 12, color: palette.mut },
+    showlegend: false,
+    hoverlabel: { bgcolor: palette.panel, bordercolor: palette.line, font: { color: palette.ink } },
+    ...extra,
+    xaxis: { ...axis, ...extra.xaxis },
+    yaxis: { ...axis, ...extra.yaxis },
+  };
+}
+
+export const react = (Plotly, node, data, shape) => Plotly.react(node, data, shape, CONFIG);

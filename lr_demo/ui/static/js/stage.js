@@ -1,0 +1,155 @@
+// The stage: the race's title and badges, its lanes, notices, the sentence that explains it, the charts.
+
+import { el, setText, show } from "./dom.js";
+import { factor, MODES } from "./format.js";
+import { verdictOf } from "./explain.js";
+import { Race } from "./race.js";
+import { getJson } from "./transport.js";
+
+const ROLES = { draft: "The draft", judge: "The judge", target: "The target" };
+const WITHOUT = {
+  draft: "the target goes on alone",
+  judge: "drafted steps are rejected until it is back",
+  target: "the run waits for it",
+};
+
+export class Stage {
+  constructor(root, trigger) {
+    this.trigger = trigger;
+    this.notices = new Map();
+    this.asked = "";
+    this.problem = el("h2.problem", {}, "No race yet");
+    this.chips = el("div.chips");
+    this.badge = el("span.chip.measured", { hidden: true });
+    this.replay = el("button.quiet", { type: "button", hidden: true, onclick: () => this.again() }, "↻ replay");
+    this.skip = el("button.quiet", { type: "button", hidden: true, onclick: () => this.race.skip() }, "skip to the end");
+    this.noticeList = el("div.notices");
+    this.why = el("p.why", { hidden: true });
+    this.announcer = el("p.sr", { "aria-live": "polite" });
+    this.others = el("div.others", { hidden: true });
+    this.race = new Race(this);
+    root.replaceChildren(
+      el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay), this.chips),
+      this.noticeList, this.others, this.race.node, this.why, this.race.charts.node, this.announcer,
+    );
+    this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost.");
+    this.race.right.lane.say("Choose a problem and press Run: drafted steps appear here, with what became of them.");
+    this.race.right.head.title("lookahead");
+    this.race.left.head.title("autoregressive");
+    const asked = new URLSearchParams(location.search).get("race");
+    if (asked) this.show(asked);
+    else this.offerOthers();
+  }
+
+  /** What the server set: a race's id, or nothing yet. */
+  receive(value) {
+    if (value && value !== this.asked) this.show(value);
+  }
+
+  async show(id) {
+    this.asked = id;
+    const address = new URL(location.href);
+    if (address.searchParams.get("race") !== id) {
+      address.searchParams.set("race", id);
+      history.replaceState(history.state, "", address);
+    }
+    this.clear();
+    try {
+      const info = await getJson(`races/${encodeURIComponent(id)}`);
+      if (this.asked !== id) return;
+      if (info) this.begin(info);
+      else this.notice("race", "The server does not know this race: start a new one.", "warn");
+    } catch {
+      this.notice("race", "The server cannot be reached. Reload the page when it is back.", "error");
+    }
+  }
+
+  clear() {
+    for (const key of [...this.notices.keys()]) this.notice(key, "");
+    show(this.why, false);
+    show(this.others, false);
+    show(this.replay, false);
+    show(this.skip, false);
+  }
+
+  begin(info, options) {
+    this.info = info;
+    setText(this.problem, info.prompt);
+    this.problem.title = info.prompt.slice(0, 2000);
+    this.chips.replaceChildren(...info.labels.map((label) => el("span.chip", {}, label)));
+    this.simulated(info.simulated);
+    this.race.open(info, options);
+    show(this.skip, Boolean(info.baseline));
+  }
+
+  again() {
+    this.clear();
+    this.begin(this.info, { replay: true });
+  }
+
+  simulated(is) {
+    show(this.badge, true);
+    const look = is ? "simulated" : this.info?.recorded ? "recorded" : "measured";
+    if (this.badge.dataset.look === look) return;
+    this.badge.dataset.look = look;
+    setText(this.badge, { simulated: "◇ simulated", recorded: "◷ recorded", measured: "● measured here" }[look]);
+  }
+
+  /** Shows a sentence above the lanes, or takes it away where the text is empty. */
+  notice(key, text, look = "warn") {
+    let node = this.notices.get(key);
+    if (!text) {
+      node?.remove();
+      this.notices.delete(key);
+      return;
+    }
+    if (!node) {
+      node = el("p.notice", { role: "status" });
+      this.notices.set(key, node);
+      this.noticeList.append(node);
+    }
+    node.dataset.look = look;
+    setText(node, text);
+  }
+
+  /** Banners for roles that are away. */
+  roles(degraded) {
+    for (const [role, name] of Object.entries(ROLES)) {
+      const reason = degraded.get(role);
+      this.notice(`role ${role}`, reason ? `${name} is away: ${reason}. Meanwhile ${WITHOUT[role]}.` : "", "warn");
+    }
+  }
+
+  /** The run itself has ended; its ghost may still be on its way. */
+  ended(race, speedup) {
+    this.trigger("ended");
+    const { state } = race.run;
+    const how = Number.isFinite(speedup) ? `, ${factor(speedup)}, ${verdictOf(speedup)} than the baseline` : "";
+    setText(this.announcer, `The run ${state.status}${how}.`);
+  }
+
+  /** Both sides are complete. */
+  settled(race, speedup, sentence) {
+    this.why.dataset.result = Number.isFinite(speedup) ? verdictOf(speedup) : "";
+    setText(this.why, sentence);
+    show(this.why, sentence !== "");
+    show(this.skip, false);
+    show(this.replay, race.run.state.started !== null);
+  }
+
+  /** Before the first race: what others run, to be watched. */
+  async offerOthers() {
+    try {
+      const races = await getJson("races");
+      if (this.asked || !races?.length) return;
+      const links = races.slice(0, 5).map((race) => {
+        const open = el("button.quiet", { type: "button", onclick: () => this.show(race.id) }, `${race.active ? "▶ " : ""}${MODES[race.mode]?.short ?? race.mode}: ${race.prompt.slice(0, 90)}`);
+        return el("li", {}, open);
+      });
+      this.others.replaceChildren(el("b", {}, "Races of this server"), el("ul", {}, ...links));
+      show(this.others, true);
+    } catch {
+      // an empty page is fine
+    }
+  }
+}

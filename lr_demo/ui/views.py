@@ -1,0 +1,148 @@
+"""What the page is told in JSON of the profile, of races and of the fleet."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lr_demo.config import Mode, Profile, RunSettings
+from lr_demo.runs.manager import RunManager
+from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.serving.status import ServerStatus
+
+VERIFIER_NAMES = {"exact": "exact text", "judge": "LLM judge", "embedding": "embedding", "random": "random"}
+SHORT_NAMES = {
+    Mode.AUTOREGRESSIVE: "AR",
+    Mode.SPECULATIVE: "SD",
+    Mode.LOOKAHEAD: "LR",
+    Mode.LOOKAHEAD_SPECULATIVE: "LR+SD",
+    Mode.SPECREASON: "SpecReason",
+}
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ProfileView(_View):
+    name: str
+    description: str
+    models: list[str]
+    simulated: bool
+
+
+class RunView(_View):
+    id: str
+    status: RunPhase
+
+
+class RaceView(_View):
+    """A race as the stage needs it before the first event."""
+
+    id: str
+    prompt: str
+    mode: Mode
+    labels: list[str]
+    """The settings in words."""
+    simulated: bool
+    recorded: bool
+    run: RunView
+    baseline: RunView | None
+    baseline_cached: bool
+
+
+class RaceLine(_View):
+    """A race in a list."""
+
+    id: str
+    prompt: str
+    mode: Mode
+    active: bool
+
+
+class ServerView(_View):
+    name: str
+    roles: list[str]
+    engine: str
+    model: str
+    state: str
+    detail: str
+    progress: float | None
+
+
+class FleetMessage(_View):
+    type: Literal["fleet"] = "fleet"
+    servers: list[ServerView]
+    error: str | None
+
+
+def profile_view(profile: Profile) -> ProfileView:
+    players = {
+        role: profile.servers[server].model for role, server in profile.roles.model_dump(exclude_none=True).items()
+    }
+    models = [f"{role} {players[role]}" for role in ("target", "draft") if role in players]
+    return ProfileView(
+        name=profile.name,
+        description=profile.description,
+        models=[] if profile.simulated else models,
+        simulated=profile.simulated,
+    )
+
+
+def race_view(race: Race, profile: Profile) -> RaceView:
+    started = race.run.started
+    return RaceView(
+        id=race.id,
+        prompt=race.run.prompt,
+        mode=race.run.settings.mode,
+        labels=setting_labels(race.run.settings),
+        simulated=started.simulated if started is not None else profile.simulated,
+        recorded=race.run.recorded,
+        run=_run_view(race.run),
+        baseline=_run_view(race.baseline) if race.baseline is not None else None,
+        baseline_cached=race.baseline_cached,
+    )
+
+
+def race_lines(manager: RunManager) -> list[RaceLine]:
+    """The races in memory, the newest first."""
+    return [
+        RaceLine(
+            id=race.id,
+            prompt=race.run.prompt[:200],
+            mode=race.run.settings.mode,
+            active=race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING),
+        )
+        for race in manager.races()
+    ]
+
+
+def server_view(status: ServerStatus) -> ServerView:
+    return ServerView(
+        name=status.name,
+        roles=list(status.roles),
+        engine=status.engine,
+        model=status.model,
+        state=status.state.value,
+        detail=status.detail,
+        progress=status.progress,
+    )
+
+
+def setting_labels(settings: RunSettings) -> list[str]:
+    """The settings that matter in this mode, each in a few characters."""
+    mode = settings.mode
+    labels = []
+    if mode.compares_steps:
+        labels += [f"γ {settings.lookahead}", f"W {settings.width}", settings.schedule.value]
+        verifier = VERIFIER_NAMES[settings.verifier]
+        limit = "" if settings.verifier == "exact" else f" {settings.effective_threshold:g}"
+        labels.append(f"{verifier}{limit}")
+    elif mode is Mode.SPECREASON:
+        labels.append(f"score {settings.effective_threshold:g}, {settings.score_method.value}")
+    labels.append("family temperature" if settings.temperature is None else f"temperature {settings.temperature:g}")
+    labels += [f"seed {settings.seed}", f"up to {settings.max_tokens:,} tokens"]
+    return labels
+
+
+def _run_view(handle: RunHandle) -> RunView:
+    return RunView(id=handle.id, status=handle.phase)

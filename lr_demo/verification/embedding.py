@@ -1,0 +1,23 @@
+"""Accepts by the cosine between the two steps' sentence embeddings."""
+
+from lr_demo.config import VerifierKind
+from lr_demo.models.protocol import Embedder
+from lr_demo.verification.protocol import Comparison, Judgement
+
+
+class EmbeddingVerifier:
+    """Accepts at a cosine of at least `threshold`, 0 to 1. It sees topics better than numbers."""
+
+    method = VerifierKind.EMBEDDING.value
+    compares_identity = False
+
+    def __init__(self, embedder: Embedder, threshold: float) -> None:
+        self._embedder, self._threshold = embedder, threshold
+
+    async def verify(self, comparison: Comparison) -> Judgement:
+        drafted, target = await self._embedder.embed([comparison.drafted_text, comparison.target_text])
+        cosine = sum(a * b for a, b in zip(drafted, target, strict=True))
+        accepted = cosine >= self._threshold
+        return Judgement(
+            accepted, cosine, f"cosine {cosine:.2f} is {'at least' if accepted else 'below'} {self._threshold:g}"
+        )

@@ -1,0 +1,29 @@
+"""Real model servers for every test that asks; each is started once, when the first one does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lr_demo.serving.endpoint import Endpoint
+from tests.engines import LLAMACPP_SMOL, VLLM_SMOL, one_server
+
+
+@pytest.fixture(scope="session")
+def llamacpp_endpoint() -> Iterator[Endpoint]:
+    """SmolLM2 on llama.cpp."""
+    with one_server(LLAMACPP_SMOL) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def vllm_endpoint() -> Iterator[Endpoint]:
+    """SmolLM2 on vLLM."""
+    with one_server(VLLM_SMOL) as endpoint:
+        yield endpoint
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that may be the first to need vLLM gets the time to convert the model and to load it."""
+    for item in items:
+        if "vllm_endpoint" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(900))
