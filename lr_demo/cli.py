@@ -25,6 +25,7 @@ from lr_demo.config import (
     load_profile,
     parse_settings,
 )
+from lr_demo.doctor import examine
 from lr_demo.errors import ConfigError, LookaheadError, UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
@@ -145,6 +146,7 @@ def serve(
     from lr_demo.ui.server import serve as serve_pages  # brings gradio with it: seconds that other commands save
 
     with RunManager(chosen) as manager:
+        _say(f"Lookahead Live comes up on http://{host}:{port} (Ctrl-C ends it)")
         serve_pages(manager, host=host, port=port)
     return 0
 
@@ -152,9 +154,8 @@ def serve(
 @app.command()
 def doctor() -> int:
     """Say what hardware, engines, weights and profiles there are, and what is missing."""
-    from lr_demo.doctor import examine
-
-    return examine(Console())
+    examine(Console())
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -221,9 +222,8 @@ def _head(path: Path) -> bytes:
 
 def _profile(name_or_path: str | None) -> Profile:
     if name_or_path is None:
-        choice = choose_profile()
-        _say(f"profile {choice.name}: {choice.reason}", style="dim")
-        name_or_path = choice.name
+        name_or_path, reason = choose_profile()
+        _say(f"profile {name_or_path}: {reason}", style="dim")
     return load_profile(name_or_path)
 
 

@@ -16,11 +16,8 @@ from lr_demo.errors import ConfigError
 PROFILES_FOLDER = Path(__file__).resolve().parent.parent / "configs"
 MAX_PROMPT_CHARACTERS = 50_000
 
-DEFAULT_SYSTEM_PROMPT = (
-    "You are a careful assistant. Solve the problem step by step. Write each step as one short "
-    "paragraph and leave a blank line between steps. End with one last line that holds only the final "
-    "answer as \\boxed{answer}."
-)
+DEFAULT_SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
+"""What Qwen recommends for mathematics; its models then set their steps apart with blank lines."""
 
 
 class Mode(StrEnum):

@@ -193,7 +193,7 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         ("tokens", f"{summary.output_tokens} in {summary.wall_s:.2f} s{speed}"),
     ]
     if summary.speedup is not None:
-        rows.append(("speedup", f"{summary.speedup:.2f} × plain decoding's {summary.baseline_tokens_per_s:.1f} tokens/s"))
+        rows.append(("speedup", f"{summary.speedup:.2f} × the {summary.baseline_tokens_per_s:.1f} tokens/s of AR"))
     if summary.acceptance_rate is not None:
         steps = f"{summary.accepted} accepted, {summary.corrected} corrected, {summary.target_steps} not compared"
         in_a_row = _number(", {:.1f} in a row", summary.mean_accepted_run)

@@ -14,7 +14,9 @@ from lr_demo.serving.fleet import Fleet
 
 SMOL = "smollm2-135m"
 LLAMACPP_SMOL = LlamaCppServer(engine="llama.cpp", model=SMOL, context=4096, slots=4, threads=2)
-VLLM_SMOL = VllmServer(engine="vllm", model=SMOL, max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True)
+VLLM_SMOL = VllmServer(
+    engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True
+)
 
 
 def one_server_profile(server: ServerConfig) -> Profile:

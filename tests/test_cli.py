@@ -325,6 +325,13 @@ def test_killed_in_mid_run_the_trace_is_readable(shell: Shell) -> None:
     assert len(events) > 5
 
 
+def test_an_output_that_knows_no_unicode_does_not_end_the_run(shell: Shell) -> None:
+    shell.environment["PYTHONIOENCODING"] = "ascii"
+    done = shell.run(*solve(shell))
+    assert done.returncode == 0, done.stderr
+    assert "? accepted" in done.stdout
+
+
 def test_in_a_terminal_steps_come_in_colour_with_a_line_of_what_is_being_written(shell: Shell) -> None:
     parent, child = pty.openpty()
     environment = {key: value for key, value in shell.environment.items() if key != "NO_COLOR"}

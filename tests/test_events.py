@@ -4,7 +4,7 @@ import json
 import typing
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lr_demo.errors import TraceError
@@ -53,6 +53,7 @@ def test_every_event_survives_its_line(kind: type) -> None:
         if field.annotation is float or name == "score":
             strategies[name] = st.floats(allow_nan=False, allow_infinity=False)
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of Unicode
     @given(st.builds(kind, **strategies))
     def survives(event: Event) -> None:
         line = to_json_line(event)

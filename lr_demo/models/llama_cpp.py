@@ -128,20 +128,23 @@ class LlamaCpp:
                 ids = event.tokens
                 untold = event.tokens_predicted - told - len(ids)
                 if untold > 0 and not event.content.isascii():
-                    ids = await self.encode_plain(event.content)
-                    if len(ids) != untold + len(event.tokens) or ids[-1:] != event.tokens[-1:]:
-                        yield _Untold(untold + len(event.tokens))
-                        return
+                    spelled = await self.encode_plain(event.content)
+                    if spelled != ids:  # equal: all was told, the count ran ahead
+                        if len(spelled) != untold + len(ids) or spelled[-1:] != ids[-1:]:
+                            yield _Untold(untold + len(ids))
+                            return
+                        ids = spelled
                 told += len(ids)
                 yield Delta(ids, event.content)
 
     async def next_token(self, prompt: Sequence[int], candidates: Collection[int]) -> Mapping[int, float]:
         body = self._completion(GenerationRequest(prompt, 1), prompt, 1) | {"n_probs": _LOGPROBS_ASKED}
+        told: dict[int, float] = {}
         async with aclosing(self._connection.stream("/completion", body, _Event)) as events:
-            async for event in events:
+            async for event in events:  # to the end, so that the connection can be used again
                 for likely in event.completion_probabilities:
-                    return {token.id: token.logprob for token in likely.top_logprobs}
-        return {}
+                    told.update((token.id, token.logprob) for token in likely.top_logprobs)
+        return told
 
     async def detokenize(self, ids: Sequence[int], before: int | None) -> str:
         return (await self._connection.post("/detokenize", {"tokens": ids}, _Text)).content

@@ -94,13 +94,13 @@ class Vllm:
             "logprob_token_ids": list(candidates),
             "return_tokens_as_token_ids": True,
         }
+        told: dict[int, float] = {}
         async with aclosing(self._connection.stream("/v1/completions", body, _Event)) as events:
-            async for event in events:
+            async for event in events:  # to the end, so that the connection can be used again
                 for choice in event.choices:
-                    if choice.logprobs is not None and choice.logprobs.top_logprobs:
-                        told = choice.logprobs.top_logprobs[0] or {}
-                        return {int(token.removeprefix("token_id:")): value for token, value in told.items()}
-        return {}
+                    for likely in choice.logprobs.top_logprobs if choice.logprobs else []:
+                        told |= {int(token.removeprefix("token_id:")): value for token, value in (likely or {}).items()}
+        return told
 
     async def detokenize(self, ids: Sequence[int], before: int | None) -> str:
         """In context: some tokenizers drop the space before the first word of a text."""

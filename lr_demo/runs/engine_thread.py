@@ -17,7 +17,8 @@ from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.race import Race, RunHandle
 from lr_demo.runs.roles import Casting, model_names
 from lr_demo.runs.signal import Signal
-from lr_demo.serving.fleet import Fleet, ServerStatus
+from lr_demo.serving.fleet import Fleet
+from lr_demo.serving.status import ServerStatus
 
 Ts = TypeVarTuple("Ts")
 

@@ -15,11 +15,11 @@ from lr_demo.runs.baselines import baseline_settings, fingerprint, is_baseline
 from lr_demo.runs.engine_thread import EngineThread, FleetView
 from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
+from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.race import Race, RunHandle, RunPhase, recorded_settings
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.traces import TraceStore, home
-from lr_demo.serving.fleet import ServerStatus
-from lr_demo.serving.hardware import describe_hardware
+from lr_demo.serving.status import ServerStatus
 
 RACES_KEPT = 32
 """Finished races kept in memory; older ones are read from their traces again."""
@@ -38,7 +38,7 @@ class RunManager:
     def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
         self.profile = profile
         self.store = TraceStore(traces_folder)
-        self.hardware = hardware if hardware is not None else describe_hardware()
+        self.hardware = hardware if hardware is not None else machine_in_words()
         """What it runs on, for people."""
         self._fingerprint = fingerprint(profile)
         self._races: dict[str, Race] = {}

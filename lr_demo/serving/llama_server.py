@@ -6,6 +6,7 @@ supervisor sees to that when the application goes.
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 
@@ -71,7 +72,7 @@ def serve(options: Options) -> None:
     params.cors_origins = f"http://{options.host}"
     params.cors_origins_explicit = True
     server = xllamacpp.Server(params)
-    print(f"{READY} {server.listening_address}", flush=True)
+    os.write(sys.stdout.fileno(), f"{READY} {server.listening_address}\n".encode())  # whole: llama.cpp writes there too
     signal.pause()
 
 

@@ -6,10 +6,11 @@ import re
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import lr_demo
 from lr_demo.serving import supervisor
@@ -55,48 +56,89 @@ async def run(command: Command, log: Path, on_line: Callable[[str], None]) -> En
         OSError: the log cannot be written.
     """
     with log.open("ab") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-S",
-            supervisor.__file__,
-            str(STOP_GRACE_S),
-            *command.argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **command.environment},
-            cwd=Path(lr_demo.__file__).parent.parent,
-            start_new_session=True,  # Ctrl-C in the terminal is the application's to handle
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        output = _Output(file, on_line)
         try:
-            pending = b""
-            while chunk := await process.stdout.read(65536):
-                file.write(chunk)
-                file.flush()
-                *lines, pending = _BREAKS.split(pending + chunk)
-                if len(pending) > _LONGEST_LINE:
-                    lines, pending = [*lines, pending], b""
-                for line in lines:
-                    if text := line.decode(errors="replace").rstrip():
-                        tail.append(text)
-                        on_line(text)
-            if pending:
-                tail.append(pending.decode(errors="replace"))
-            return Ended(await process.wait(), tuple(tail))
-        finally:
-            process.stdin.close()  # which tells the supervisor
-            await _ended(process)
+            async with _pipe() as (read_end, write_end), asyncio.TaskGroup() as group:
+                try:
+                    process = await _start(command, write_end)
+                finally:
+                    os.close(write_end)
+                reading = group.create_task(output.read(read_end))
+                try:
+                    await process.wait()
+                finally:
+                    await _end(process)
+                    await asyncio.wait({reading})
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        assert process.returncode is not None
+        return Ended(process.returncode, tuple(output.tail))
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Wait until the supervisor has ended everything; where it cannot, kill its whole group."""
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe: its read end, and its write end as a file descriptor that the caller closes.
+
+    A pipe of our own, since `Process.wait` would wait for the end of one that asyncio makes, which a
+    process that outlived the supervisor may hold open.
+    """
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(read_end, "rb", 0))
     try:
-        await process.communicate()
+        yield reader, write_end
+    finally:
+        transport.close()
+
+
+async def _start(command: Command, output: int) -> asyncio.subprocess.Process:
+    """Start a command below a supervisor, which ends it when our end of its standard input closes."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", supervisor.__file__, str(STOP_GRACE_S), *command.argv),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        env={**os.environ, **command.environment},
+        cwd=Path(lr_demo.__file__).parent.parent,
+        start_new_session=True,  # Ctrl-C in the terminal is the application's to handle
+    )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Have the supervisor end everything; where it cannot, kill its whole group."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await process.wait()
     finally:
         if process.returncode is None or process.returncode < 0:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+class _Output:
+    """What a command writes: kept in a file, told line by line, the end of it remembered."""
+
+    def __init__(self, file: BinaryIO, on_line: Callable[[str], None]) -> None:
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._file = file
+        self._on_line = on_line
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        """Read to the end. A progress bar, which goes back to the start of its line, gives a line each time."""
+        pending = b""
+        while chunk := await stream.read(65536):
+            self._file.write(chunk)
+            self._file.flush()
+            *lines, pending = _BREAKS.split(pending + chunk)
+            if len(pending) > _LONGEST_LINE:
+                lines, pending = [*lines, pending], b""
+            for line in lines:
+                self._hear(line)
+        self._hear(pending)
+
+    def _hear(self, line: bytes) -> None:
+        if text := line.decode(errors="replace").rstrip():
+            self.tail.append(text)
+            self._on_line(text)

@@ -65,19 +65,21 @@ def _reap() -> dict[int, int]:
         ended[pid] = os.waitstatus_to_exitcode(status)
 
 
-def _has_children() -> bool:
+def _reaped_all() -> bool:
+    """Whether no child is left, once those that ended are reaped."""
+    _reap()
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _end_everything(wake: int, grace_s: float) -> None:
     """End every process below: ask, wait up to `grace_s` seconds, then kill until none is left."""
     _signal_all(signal.SIGTERM)
     deadline = time.monotonic() + grace_s
-    while _reap() or _has_children():
+    while not _reaped_all():
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             _signal_all(signal.SIGKILL)

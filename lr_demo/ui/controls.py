@@ -101,7 +101,12 @@ def build_controls(profile: Profile) -> Controls:
         [item.title for item in EXAMPLES], value=EXAMPLES[0].title, label="Example problems", elem_id="ll-example"
     )
     prompt = gr.Textbox(
-        EXAMPLES[0].prompt, label="Problem", lines=5, max_lines=12, elem_id="ll-prompt", placeholder="A problem to solve"
+        EXAMPLES[0].prompt,
+        label="Problem",
+        lines=5,
+        max_lines=12,
+        elem_id="ll-prompt",
+        placeholder="A problem to solve",
     )
     mode_box = gr.Dropdown(
         [(MODE_NAMES[item], item.value) for item in modes],

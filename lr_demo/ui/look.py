@@ -11,7 +11,17 @@ _STYLES = ("tokens", "page", "stage", "cards")
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.Color(
-        "#eef7fc", "#d6ecf8", "#aed9f1", "#7cc2e8", "#3f9fd4", "#0072b2", "#00639b", "#005280", "#004268", "#003453", "#00263d"
+        "#eef7fc",
+        "#d6ecf8",
+        "#aed9f1",
+        "#7cc2e8",
+        "#3f9fd4",
+        "#0072b2",
+        "#00639b",
+        "#005280",
+        "#004268",
+        "#003453",
+        "#00263d",
     ),
     neutral_hue="slate",
     radius_size="md",

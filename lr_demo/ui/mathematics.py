@@ -14,12 +14,18 @@ MAX_LATEX_CHARACTERS = 2_000
 MAX_BATCH = 256
 
 ELEMENTS = frozenset(
-    "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover "
-    "mmultiscripts mprescripts mtable mtr mtd mstyle mpadded mphantom menclose".split()
+    re.findall(
+        r"\w+",
+        "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover "
+        "mmultiscripts mprescripts mtable mtr mtd mstyle mpadded mphantom menclose",
+    )
 )
 ATTRIBUTES = frozenset(
-    "display displaystyle scriptlevel mathvariant stretchy fence form accent accentunder columnalign "
-    "width linethickness minsize maxsize lspace rspace movablelimits notation".split()
+    re.findall(
+        r"\w+",
+        "display displaystyle scriptlevel mathvariant stretchy fence form accent accentunder columnalign "
+        "width linethickness minsize maxsize lspace rspace movablelimits notation",
+    )
 )
 _CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
 """How many children these elements need; one that has another number is broken LaTeX."""

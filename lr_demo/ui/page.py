@@ -101,7 +101,8 @@ def _wire(
                 manager.stop(race_id)
             except UserError as error:
                 gr.Warning(html.escape(str(error)), title="Not stopped")
-        return gr.update(interactive=False)
+        no_more: Update = gr.update(interactive=False)
+        return no_more
 
     def restore(request: gr.Request) -> Updates:
         """After a reload the form says what the race that is shown was started with."""
@@ -124,7 +125,8 @@ def _wire(
         return applicable(controls, mode, verifier)
 
     def take_example(title: str) -> Update:
-        return gr.update(value=next(example.prompt for example in EXAMPLES if example.title == title))
+        chosen: Update = gr.update(value=next(example.prompt for example in EXAMPLES if example.title == title))
+        return chosen
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     started: list[Component] = [stage, stop, problem, controls.remeasure]

@@ -45,12 +45,12 @@ def api_router(manager: RunManager) -> APIRouter:
         handle = _find(manager, run_id)
         if last_event_id is not None and last_event_id.lstrip("-").isdigit():
             after = max(after, int(last_event_id))
-        return EventSourceResponse(_run_messages(handle, after), sep="\n")
+        return EventSourceResponse(_run_messages(handle, after))
 
     @router.get("/fleet/events")
     async def fleet_events() -> EventSourceResponse:
         """The model servers as they are now, then after every change."""
-        return EventSourceResponse(_fleet_messages(manager), sep="\n")
+        return EventSourceResponse(_fleet_messages(manager))
 
     @router.get("/races")
     def races() -> list[RaceLine]:

@@ -1,5 +1,7 @@
 """The web application: the Gradio page mounted beside our own routes, and uvicorn to serve it."""
 
+import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -19,11 +21,14 @@ from lr_demo.ui.static_files import static_router
 
 
 def build_app(manager: RunManager) -> FastAPI:
-    """The application for an open manager; the fleet may still be loading."""
+    """The application for an open manager; the fleet may still be loading.
+
+    To be called in a running event loop: elsewhere Gradio makes loops of its own and leaves them open.
+    """
     app = FastAPI(title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(api_router(manager))
     app.include_router(static_router())
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         build_page(manager),
         path="/",
@@ -35,6 +40,7 @@ def build_app(manager: RunManager) -> FastAPI:
         ssr_mode=False,
         enable_monitoring=False,
     )
+    return app
 
 
 def serve(manager: RunManager, *, host: str, port: int) -> None:
@@ -43,10 +49,13 @@ def serve(manager: RunManager, *, host: str, port: int) -> None:
     Raises:
         UserError: the address cannot be listened on, as when the port is in use.
     """
-    listener = _listen(host, port)
-    with listener:
-        config = uvicorn.Config(build_app(manager), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-        uvicorn.Server(config).run(sockets=[listener])
+    with _listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(manager, listener))
+
+
+async def _serve(manager: RunManager, listener: socket.socket) -> None:
+    config = uvicorn.Config(build_app(manager), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    await uvicorn.Server(config).serve(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

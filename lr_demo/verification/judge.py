@@ -1,5 +1,6 @@
 """A language model as judge: one constrained token says whether two steps mean the same."""
 
+from decimal import Decimal
 from math import exp, inf
 
 from lr_demo.config import VerifierKind
@@ -7,41 +8,80 @@ from lr_demo.errors import ModelError
 from lr_demo.models.protocol import LanguageModel, Message
 from lr_demo.verification.numbers import conclusion
 from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.turns import PLACE, around_place
 
-INSTRUCTION = """\
-Two students wrote the next step of the same solution. Say whether the two steps can stand for each other: they do \
-the same thing and come to the same numbers. Wording and layout do not matter. Another number, another quantity or \
-another part of the solution does. Reply with Yes or No."""
+INSTRUCTION = (
+    "Two students wrote the next step of the same solution. Say whether the two steps can stand for each other: "
+    "they do the same thing and come to the same numbers. Wording and layout do not matter. Another number, another "
+    "quantity or another part of the solution does. Reply with Yes or No."
+)
 YES, NO = "Yes", "No"
-
-
-class JudgeVerifier:
-    """Accepts where the judge's probability of Yes against No is at least `threshold`, 0 to 1."""
-
-    method = VerifierKind.JUDGE.value
-    compares_identity = False
-
-    def __init__(self, model: LanguageModel, threshold: float, *, numbers_first: bool = True) -> None:
-        self._model, self._threshold, self._numbers_first = model, threshold, numbers_first
-
-    async def verify(self, comparison: Comparison) -> Judgement:
-        drafted, target = conclusion(comparison.drafted_text), conclusion(comparison.target_text)
-        if self._numbers_first and drafted != target:
-            return Judgement(False, 0.0, f"the draft comes to {drafted}, the target to {target}")
-        prompt = await self._model.chat_prompt(
-            [Message("system", INSTRUCTION), Message("user", _case(comparison.target_text, comparison.drafted_text))]
-        )
-        same = probability(await self._model.choose(prompt, (YES, NO)), self._model.name)
-        return Judgement(same >= self._threshold, same, f"{same:.0%}")
 
 
 def _case(target: str, drafted: str) -> str:
     return f"Step A:\n{target.strip()}\n\nStep B:\n{drafted.strip()}"
 
 
-def probability(logprobs: dict[str, float], name: str) -> float:
-    """Of Yes, where the answer is Yes or No."""
-    yes, no = logprobs[YES], logprobs[NO]
-    if yes == no == -inf:
-        raise ModelError(f"{name} gave no verdict: neither {YES} nor {NO} is among its likely next tokens")
-    return 1 / (1 + exp(min(no - yes, 700.0)))
+_EXAMPLES = [
+    (
+        "So she sells 9 eggs a day.\n\\[16 - 3 - 4 = 9\\]",
+        "Subtract the eggs she keeps: 16 - 7 = 9 eggs left to sell.",
+        YES,
+    ),
+    ("3 shirts cost 3 \\times 20 = 60 dollars.", "So 3 shirts cost 3 \\times 20 = 50 dollars.", NO),
+    (
+        "First, the cost of the apples: 4 \\times 2 = 8 dollars.",
+        "To solve this problem, we need to follow these steps:",
+        NO,
+    ),
+    ("To find the total, follow these steps:", "Let's break the problem down step by step.", YES),
+    ("Step 2: Find how far he runs. 2 \\times 30 = 60 miles.", "Step 2: Find how long he runs. 60 / 30 = 2 hours.", NO),
+]
+_CHAT = [
+    Message("system", INSTRUCTION),
+    *(
+        message
+        for target, drafted, answer in _EXAMPLES
+        for message in (Message("user", _case(target, drafted)), Message("assistant", answer))
+    ),
+    Message("user", PLACE),
+]
+
+
+class JudgeVerifier:
+    """Accepts where the judge's probability of Yes against No is at least `threshold`, 0 to 1.
+
+    With `numbers_first`, two steps that come to different numbers are rejected without asking the judge: small
+    judges overlook a wrong number, and it is what a drafted step most often gets wrong. Switch it off to see
+    the judge alone, or for texts in which the last number means nothing.
+    """
+
+    method = VerifierKind.JUDGE.value
+    compares_identity = False
+
+    def __init__(self, model: LanguageModel, threshold: float, *, numbers_first: bool = True) -> None:
+        self._model, self._threshold, self._numbers_first = model, threshold, numbers_first
+        self._around: tuple[list[int], list[int]] | None = None
+
+    async def verify(self, comparison: Comparison) -> Judgement:
+        drafted, target = conclusion(comparison.drafted_text), conclusion(comparison.target_text)
+        if self._numbers_first and drafted != target:
+            return Judgement(False, reason=f"the draft comes to {_said(drafted)}, the target to {_said(target)}")
+        if self._around is None:
+            self._around = await around_place(self._model, _CHAT)
+        before, behind = self._around
+        case = await self._model.encode(_case(comparison.target_text, comparison.drafted_text))
+        same = self._probability(await self._model.choose([*before, *case, *behind], (YES, NO)))
+        accepted = same >= self._threshold
+        return Judgement(accepted, same, f"{same:.0%} sure that both say the same")
+
+    def _probability(self, logprobs: dict[str, float]) -> float:
+        """Of Yes, where the answer is Yes or No."""
+        yes, no = logprobs[YES], logprobs[NO]
+        if yes == no == -inf:
+            raise ModelError(f"{self._model.name} gave no verdict: neither {YES} nor {NO} is a likely next token")
+        return 1 / (1 + exp(min(no - yes, 700.0)))
+
+
+def _said(number: Decimal | None) -> str:
+    return "no number" if number is None else f"{number:f}"

@@ -6,13 +6,14 @@ from math import exp, inf
 from lr_demo.config import ScoreMethod
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import LanguageModel, Message
+from lr_demo.verification.turns import PLACE, around_place
 
 INSTRUCTION = (
     "Look at the last step of your answer so far. Is it correct, and does it bring the solution forward? "
     "Rate it with one digit, from 0 (wrong or useless) to 9 (correct and useful). Reply with the digit alone."
 )
 DIGITS = tuple("0123456789")
-_ANSWER = "The answer so far."
+_CHAT = [Message("user", "A problem."), Message("assistant", PLACE), Message("user", INSTRUCTION)]
 
 
 class TargetScore:
@@ -25,7 +26,7 @@ class TargetScore:
     async def score(self, prefix: Sequence[int]) -> float:
         """0 to 9; see `StepScorer`. Greedy gives the likeliest digit, expectation the mean over their probabilities."""
         if self._turn is None:
-            self._turn = await self._scoring_turn()
+            _, self._turn = await around_place(self._model, _CHAT)
         logprobs = await self._model.choose([*prefix, *self._turn], DIGITS)
         best = max(logprobs.values())
         if best == -inf:
@@ -34,13 +35,3 @@ class TargetScore:
             return float(next(digit for digit in DIGITS if logprobs[digit] == best))
         weights = {digit: exp(logprob - best) for digit, logprob in logprobs.items()}
         return sum(int(digit) * weight for digit, weight in weights.items()) / sum(weights.values())
-
-    async def _scoring_turn(self) -> list[int]:
-        """What stands between an unfinished answer and its score: its end, our request, the start of a reply."""
-        answer = await self._model.encode(_ANSWER)
-        chat = [Message("user", "A problem."), Message("assistant", _ANSWER), Message("user", INSTRUCTION)]
-        ids = await self._model.chat_prompt(chat)
-        for start in range(len(ids) - len(answer), -1, -1):
-            if ids[start : start + len(answer)] == answer:
-                return ids[start + len(answer) :]
-        raise ModelError(f"the chat template of {self._model.name} changes an assistant's words: no score can be asked")

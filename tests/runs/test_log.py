@@ -191,6 +191,27 @@ def test_a_loop_that_was_closed_without_a_word_does_not_disturb_the_one_who_noti
     assert signal.version != before
 
 
+def test_a_change_between_looking_and_arming_is_not_missed() -> None:
+    """The moment at which a waiter could fall asleep for good."""
+
+    async def scenario() -> None:
+        signal = Signal()
+        with signal.listen() as listener:
+            bell = listener._bell
+            assert bell is not None
+            arm = bell.arm
+
+            def arm_too_late() -> asyncio.Event:
+                signal.notify()
+                return arm()
+
+            bell.arm = arm_too_late  # type: ignore[method-assign]
+            async with asyncio.timeout(1):
+                await listener.wait(signal.version)
+
+    run_virtual(scenario())
+
+
 def test_a_cancelled_follower_leaves_the_others_alone() -> None:
     async def scenario() -> list[int]:
         log = EventLog("abcd")

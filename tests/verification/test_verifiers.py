@@ -73,3 +73,24 @@ def test_judge_decides_where_only_one_answer_is_likely(logprobs: dict[str, float
 def test_judge_that_says_neither_is_an_error() -> None:
     with pytest.raises(ModelError, match="judge gave no verdict: neither Yes nor No"):
         verdict(JudgeVerifier(ScriptedJudge({}), 0.5), comparison("a", "b"))
+
+
+def test_judge_is_not_asked_where_the_numbers_differ_unless_told_to() -> None:
+    model = ScriptedJudge({"Yes": -0.1})
+    found = verdict(JudgeVerifier(model, 0.5), comparison("so 16 - 3 = 13", "16 - 7 = 9 eggs"))
+    assert (found.accepted, found.score, found.reason) == (False, None, "the draft comes to 13, the target to 9")
+    assert "no number" in verdict(JudgeVerifier(model, 0.5), comparison("we subtract", "16 - 7 = 9")).reason
+    assert model.asked == []
+    assert verdict(JudgeVerifier(model, 0.5, numbers_first=False), comparison("so 13", "so 9")).accepted
+    assert len(model.asked) == 1
+
+
+def test_judge_prompt_begins_the_same_and_is_encoded_once() -> None:
+    model = ScriptedJudge({"Yes": -0.1})
+    judge = JudgeVerifier(model, 0.5)
+    for drafted in ("one", "two"):
+        verdict(judge, comparison(drafted, "a step"))
+    first, second = model.asked
+    assert model.chats == 1
+    assert first.replace("Step B:\none", "Step B:\ntwo") == second
+    assert first.endswith("[user]Step A:\na step\n\nStep B:\none[assistant]")

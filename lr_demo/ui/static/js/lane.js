@@ -8,6 +8,7 @@ import { Spans } from "./spans.js";
 import { RunState } from "./state.js";
 
 const NEAR_END = 48; // pixels from the end within which a lane goes on following
+const PAGE = 16; // steps per page; a page out of sight costs the browser nothing
 const BY_HAND = 800; // ms after a touch of the user's in which a scroll is theirs
 
 export class Lane {
@@ -37,6 +38,7 @@ export class Lane {
     this.open = new Set(); // positions that are not decided
     this.dirty = new Set();
     this.cycles = new Map();
+    this.page = null;
     this.list.replaceChildren();
     this.following = true;
     show(this.jump, false);
@@ -106,16 +108,30 @@ export class Lane {
     this.cards.delete(position.id);
   }
 
-  /** The section of a cycle: its heading, its levels (one per step), what was given up in it. */
+  /** A cycle: its sections (a new one on every page it reaches), its levels (one per step), what was given up in it. */
   cycle(number) {
     let cycle = this.cycles.get(number);
     if (!cycle) {
-      cycle = { node: el("section.cycle", { "data-cycle": number + 1 }), levels: [], givenUp: null };
-      if (!this.plain) cycle.node.append(el("div.cyclename", {}, `cycle ${number + 1}`));
+      cycle = { number, section: null, levels: [], givenUp: null };
       this.cycles.set(number, cycle);
-      this.list.append(cycle.node);
     }
     return cycle;
+  }
+
+  /** The section in which a cycle's next level or line goes. */
+  section(cycle) {
+    if (!this.page || this.page.childElementCount === 0 || this.page.steps >= PAGE) {
+      this.page = el("div.page");
+      this.page.steps = 0;
+      this.list.append(this.page);
+    }
+    if (cycle.section?.parentNode !== this.page) {
+      const first = cycle.section === null;
+      cycle.section = el("section.cycle", { "data-cycle": cycle.number + 1 });
+      if (first && !this.plain) cycle.section.append(el("div.cyclename", {}, `cycle ${cycle.number + 1}`));
+      this.page.append(cycle.section);
+    }
+    return cycle.section;
   }
 
   place(card, position) {
@@ -125,8 +141,13 @@ export class Lane {
     let level = cycle.levels[at];
     if (!level || level.step !== position.step) {
       level = { step: position.step, node: el("div.level") };
-      const after = cycle.levels[at]?.node ?? cycle.givenUp?.node ?? null;
-      cycle.node.insertBefore(level.node, after);
+      const after = cycle.levels[at]?.node;
+      if (after) after.before(level.node);
+      else {
+        const section = this.section(cycle);
+        section.insertBefore(level.node, cycle.givenUp?.node.parentNode === section ? cycle.givenUp.node : null);
+        this.page.steps += 1;
+      }
       cycle.levels.splice(at, 0, level);
     }
     level.node.append(card.node);
@@ -148,7 +169,7 @@ export class Lane {
     const cycle = this.cycle(position.cycle);
     if (!cycle.givenUp) {
       cycle.givenUp = new GivenUp();
-      cycle.node.append(cycle.givenUp.node);
+      (cycle.section ?? this.section(cycle)).append(cycle.givenUp.node);
     }
     if (position.buried) cycle.givenUp.update();
     else cycle.givenUp.add(position);

@@ -3,13 +3,15 @@
 import { el } from "./dom.js";
 import { url } from "./transport.js";
 
+/** Calls back when the browser has nothing better to do. */
+export const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work) : setTimeout(work, 200));
+
 let plotly = null;
 
 /** Plotly.js, loaded once, when the page has nothing better to do. */
 export function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
-    const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
-    idle(() => {
+    whenIdle(() => {
       const script = el("script", { src: url("live-static/plotly.js") });
       script.onload = () => resolve(window.Plotly);
       script.onerror = () => reject(new Error("The charts could not be loaded."));
@@ -19,13 +21,13 @@ export function loadPlotly() {
   return plotly;
 }
 
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset" };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
 /** What all charts look like. */
 export function layout(palette, extra) {
-  const axis = { gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, automargin: true, fixedrange: true };
+  const axis = { gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, fixedrange: true };
   return {
-    margin: { l: 44, r: 14, t: 6, b: 34 },
+    margin: { l: 46, r: 14, t: 8, b: 36 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: palette.mut },
@@ -38,3 +40,9 @@ export function layout(palette, extra) {
 }
 
 export const react = (Plotly, node, data, shape) => Plotly.react(node, data, shape, CONFIG);
+
+/** A chart before its first data. */
+export function emptyAxes(Plotly, node, palette) {
+  const bare = { range: [0, 1], showticklabels: false };
+  react(Plotly, node, [], layout(palette, { xaxis: bare, yaxis: bare }));
+}

@@ -10,6 +10,9 @@ import { Queue } from "./queue.js";
 import { Stream } from "./transport.js";
 
 const FRAME_BUDGET = 9; // ms of a frame for taking events and drawing cards
+const CATCH_UP_BUDGET = 24; // the same while far behind, as after a reload: nothing to be smooth for yet
+const FRAME_EVERY = 30; // ms: thirty times a second is as smooth as text needs
+const FAR_BEHIND = 300; // events and cards
 const FIGURES_EVERY = 120; // ms
 const SMOOTH = 0.2; // seconds a replay may be behind its clock before drawing is put off
 
@@ -55,6 +58,7 @@ export class Race {
     this.info = null;
     this.frame = 0;
     this.figuresDue = 0;
+    this.ticked = -Infinity;
   }
 
   get run() {
@@ -136,7 +140,14 @@ export class Race {
   tick() {
     this.frame = 0;
     if (!this.info) return;
-    const deadline = performance.now() + FRAME_BUDGET;
+    const began = performance.now();
+    if (began - this.ticked < FRAME_EVERY) {
+      this.wake();
+      return;
+    }
+    this.ticked = began;
+    const late = this.right.queue.size + this.right.lane.dirty.size + this.left.lane.dirty.size > FAR_BEHIND;
+    const deadline = began + (late ? CATCH_UP_BUDGET : FRAME_BUDGET);
     this.pace();
     const taken = this.take(this.right, this.replaying ? this.clock() : Infinity, deadline);
     const ghosted = this.info.baseline ? this.take(this.left, this.ghost ? this.clock() : Infinity, deadline) : true;
@@ -149,7 +160,8 @@ export class Race {
       this.figures();
       this.finish();
     }
-    const charting = behind ? true : this.charts.step(this);
+    const busy = performance.now() - began > FRAME_BUDGET + 6; // charts have the next frame
+    const charting = behind || busy ? true : this.charts.step(this);
     const playing = this.playing();
     if (playing) this.charts.touch();
     if (behind || !drawn || charting || playing || !this.finishedShown) this.wake();

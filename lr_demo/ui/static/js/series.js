@@ -1,7 +1,7 @@
 // Points over time with a bounded number of them: when full, every second point goes.
 
 export class Series {
-  constructor(capacity = 600) {
+  constructor(capacity = 400) {
     this.capacity = capacity;
     this.x = [];
     this.y = [];

@@ -14,14 +14,34 @@ export function legend() {
 }
 
 const LOOK = {
-  draft: (p) => ({ color: p.draft }),
-  draftKept: (p) => ({ color: p.draft }),
-  target: (p) => ({ color: p.target }),
-  confirmed: (p) => ({ color: p.ok }),
-  corrected: (p) => ({ color: p.fix }),
-  judge: (p) => ({ color: p.judge }),
-  wasted: (p) => ({ color: p.wait, opacity: 0.4 }),
+  draft: (p) => [p.draft, 1],
+  draftKept: (p) => [p.draft, 1],
+  target: (p) => [p.target, 1],
+  confirmed: (p) => [p.ok, 1],
+  corrected: (p) => [p.fix, 1],
+  judge: (p) => [p.judge, 1],
+  wasted: (p) => [p.wait, 0.4],
 };
+const HALF = 0.36; // of the height of a bar, in rows
+
+/** One trace per kind, all its bars one filled path: a hundred bars cost hardly more than one. */
+class Bars {
+  constructor(kind, palette) {
+    const [fillcolor, opacity] = LOOK[kind](palette);
+    this.trace = {
+      type: "scatter", mode: "lines", fill: "toself", fillcolor, opacity, line: { width: 0.7, color: palette.panel, simplify: false },
+      name: KINDS[kind], x: [], y: [], text: [], hoveron: "points", hovertemplate: "%{text}<extra></extra>",
+    };
+  }
+
+  add(start, end, row, label) {
+    const { x, y, text } = this.trace;
+    const middle = (start + end) / 2;
+    x.push(start, start, middle, end, end, middle, start, null);
+    y.push(row - HALF, row + HALF, row + HALF, row + HALF, row - HALF, row - HALF, row - HALF, null);
+    for (let i = 0; i < 8; i++) text.push(label);
+  }
+}
 
 export function drawTimeline(Plotly, node, race, palette, chart) {
   const { spans, state } = race.run;
@@ -31,36 +51,31 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   const whole = [live && spans.all.length > LIVE_SPANS ? spans.all[spans.all.length - LIVE_SPANS].start : 0, Math.max(now, 0.05)];
   const [from, to] = chart.range ?? whole;
   const rows = spans.rows();
-  const traces = Object.keys(KINDS).map((kind) => ({
-    type: "bar", orientation: "h", name: KINDS[kind], x: [], y: [], base: [], customdata: [],
-    marker: { ...LOOK[kind](palette), line: { width: 0 } },
-    hovertemplate: "%{customdata}<extra></extra>", width: 0.72,
-  }));
-  const index = Object.fromEntries(Object.keys(KINDS).map((kind, i) => [kind, i]));
+  const heights = new Map(rows.map((name, i) => [name, rows.length - 1 - i]));
+  const bars = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, new Bars(kind, palette)]));
   for (const { span, start, end, kind, n } of spans.between(from, to, now)) {
-    const trace = traces[index[kind]];
-    trace.x.push(end - start);
-    trace.base.push(start);
-    trace.y.push(spans.rowName(span.row));
-    trace.customdata.push(n > 1 ? `${n} spans, ${seconds(end - start)}` : `step ${span.step} · ${KINDS[kind].startsWith(span.row.role) ? "" : `${span.row.role} · `}${KINDS[kind]} · ${seconds(end - start)}`);
+    const what = KINDS[kind].startsWith(span.row.role) ? KINDS[kind] : `${span.row.role} · ${KINDS[kind]}`;
+    const label = n > 1 ? `${n} spans, ${seconds(end - start)}` : `step ${span.step} · ${what} · ${seconds(end - start)}`;
+    bars[kind].add(start, end, heights.get(spans.rowName(span.row)), label);
   }
-  react(Plotly, node, traces, layout(palette, {
-    barmode: "overlay",
-    bargap: 0.2,
+  react(Plotly, node, Object.values(bars).map((bar) => bar.trace), layout(palette, {
     dragmode: live ? false : "zoom",
-    margin: { l: 60, r: 14, t: 6, b: 34 },
-    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: live },
-    yaxis: { categoryorder: "array", categoryarray: [...rows].reverse(), range: [-0.5, rows.length - 0.5], showgrid: false },
+    hovermode: "closest",
+    margin: { l: 62, r: 14, t: 8, b: 36 },
+    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: live, zeroline: false },
+    yaxis: { tickvals: rows.map((_, i) => i), ticktext: [...rows].reverse(), range: [-0.6, rows.length - 0.4], showgrid: false, zeroline: false },
   }));
   if (!chart.watched) {
     chart.watched = true;
-    node.on("plotly_relayout", (change) => {
-      if (change["xaxis.range[0]"] !== undefined) chart.range = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-      else if (change["xaxis.autorange"] || change["xaxis.range"]) chart.range = null;
-      else return;
+    const zoom = (range) => {
+      chart.range = range;
       chart.stale = true;
       race.wake();
+    };
+    node.on("plotly_relayout", (change) => {
+      if (change["xaxis.range[0]"] !== undefined) zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]]);
     });
+    node.on("plotly_doubleclick", () => zoom(null));
   }
   return "";
 }

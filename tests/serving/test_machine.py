@@ -1,0 +1,133 @@
+"""The profile that suits a machine, how engines are started on it, and what is said when they die."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lr_demo.config import LlamaCppServer, VllmServer, load_profile
+from lr_demo.serving import hardware, launch
+from lr_demo.serving.cache import Cache
+from lr_demo.serving.catalogue import CATALOGUE
+from lr_demo.serving.diagnosis import likely_reason, obituary
+from lr_demo.serving.hardware import Engine, Hardware, choose_profile, inspect_engines, inspect_hardware, inspect_models
+from lr_demo.serving.processes import Ended
+
+MACHINE = Hardware("a processor", 8, ("avx2",), 32 * 10**9, 16 * 10**9, ())
+VLLM = VllmServer(engine="vllm", model="m", dtype="auto", kv_cache_gib=0.5, eager=True, extra_args=["--seed", "1"])
+
+
+def engines(*names: str) -> list[Engine]:
+    return [Engine(name, "1.0" if name in names else None, "") for name in ("vllm", "torch", "llama.cpp")]
+
+
+@pytest.mark.parametrize(
+    ("installed", "memory", "expected", "why"),
+    [
+        (("vllm", "torch", "llama.cpp"), 32, "cpu", "no GPU was found; vLLM and llama.cpp are installed"),
+        (("vllm", "torch", "llama.cpp"), 8, "laptop", "not cpu: it wants 12.0 GB of memory, here are 8.0 GB"),
+        (("llama.cpp",), 32, "laptop", "not cpu: torch and vllm not installed; llama.cpp is installed"),
+        ((), 32, "simulated", "not laptop: llama.cpp not installed; the simulated models need nothing"),
+    ],
+)
+def test_the_profile_follows_from_the_machine(installed: tuple[str, ...], memory: int, expected: str, why: str) -> None:
+    machine = Hardware("a processor", 8, (), memory * 10**9, memory * 10**9, ())
+    name, reason = choose_profile(machine, engines(*installed))
+    assert name == expected
+    assert why in reason
+    load_profile(name)
+
+
+def test_this_machine_is_described() -> None:
+    machine = inspect_hardware()
+    assert machine.cores >= 1
+    assert 0 < machine.memory_available <= machine.memory
+    assert machine.processor
+
+
+def test_looking_for_engines_imports_none() -> None:
+    before = {"vllm", "torch", "xllamacpp"} & sys.modules.keys()
+    inspect_engines()
+    assert {"vllm", "torch", "xllamacpp"} & sys.modules.keys() == before
+
+
+def test_an_empty_cache_has_no_model(tmp_path: Path) -> None:
+    assert [model.entry.name for model in inspect_models(Cache(tmp_path)) if model.present or model.converted] == []
+
+
+@pytest.mark.parametrize("name", ["cpu", "laptop"])
+def test_shipped_profiles_use_models_of_the_catalogue_under_their_labels(name: str) -> None:
+    profile = load_profile(name)
+    for server in profile.servers.values():
+        assert isinstance(server, VllmServer | LlamaCppServer)
+        entry = CATALOGUE[server.model]
+        assert (server.family, server.vocabulary) == (entry.family, entry.tokenizer)
+    assert profile.embedder in CATALOGUE
+
+
+def test_every_file_of_the_catalogue_is_pinned() -> None:
+    for entry in CATALOGUE.values():
+        assert entry.files
+        for file in entry.files:
+            assert len(bytes.fromhex(file.sha256)) == 32
+            assert file.size > 0
+            assert len(set(file.parts)) == len(file.parts) > 0
+
+
+@pytest.mark.parametrize(
+    ("features", "dtype"),
+    [
+        (("avx2",), "float32"),
+        (("avx2", "avx512f"), "float32"),
+        (("avx512f", "avx512_bf16"), "bfloat16"),
+        ((), "float32"),
+    ],
+)
+def test_vllm_computes_in_what_the_processor_is_fast_in(
+    features: tuple[str, ...], dtype: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "processor", lambda: ("a processor", features))
+    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
+    argv = launch.launch_vllm(VLLM, "m", str(tmp_path), 1234, tmp_path).command.argv
+    assert argv[argv.index("--dtype") + 1] == dtype
+
+
+def test_vllm_is_started_quietly_and_privately(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
+    command = launch.launch_vllm(VLLM, "m", str(tmp_path), 1234, tmp_path / "compiled").command
+    assert command.argv[command.argv.index("--host") + 1] == "127.0.0.1"
+    assert command.argv[command.argv.index("--kv-cache-memory-bytes") + 1] == str(2**29)
+    assert command.argv[-2:] == ("--seed", "1")
+    assert {"--enable-prefix-caching", "--enforce-eager"} < set(command.argv)
+    assert command.environment["VLLM_NO_USAGE_STATS"] == command.environment["HF_HUB_OFFLINE"] == "1"
+    assert command.environment["VLLM_CACHE_ROOT"] == str(tmp_path / "compiled")
+    assert len(command.environment["VLLM_CPU_OMP_THREADS_BIND"].split(",")) == hardware.inspect_hardware().cores
+
+
+def test_a_model_of_the_hub_may_be_fetched_by_vllm(tmp_path: Path) -> None:
+    assert "HF_HUB_OFFLINE" not in launch.launch_vllm(VLLM, "m", "someone/model", 1234, tmp_path).command.environment
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("OSError: [Errno 98] Address already in use", 1, "port is in use"),
+        ("ValueError: Available memory on node 0 is less than desired CPU memory utilization", 1, "not enough memory"),
+        ("ModuleNotFoundError: No module named 'xllamacpp'", 1, "run `make setup`"),
+        ("E llama_model_load: error loading model: failed to load model from x", 1, "model file is damaged"),
+        ("api_server.py: error: unrecognized arguments: --nonsense", 2, "extra_args"),
+        ("nothing to see", 137, "most likely because memory ran out"),
+        ("nothing to see", 3, "it ended with status 3"),
+    ],
+)
+def test_a_death_has_a_likely_reason(line: str, status: int, reason: str) -> None:
+    assert reason in likely_reason(Ended(status, ("a line before", line)))
+
+
+def test_an_obituary_shows_the_last_lines_without_the_traceback() -> None:
+    tail = ("Traceback (most recent call last):", '  File "x.py", line 1', "    ^^^^", "ValueError: no", "bye")
+    text = obituary("target", Ended(1, tail), Path("a.log"))
+    assert text == (
+        "the server target died: it ended with status 1. Its last lines:\n"
+        "  ValueError: no\n  bye\nThe whole log is a.log"
+    )

@@ -1,0 +1,35 @@
+"""The application, served for tests on a free port of the loopback interface."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from lr_demo.runs.manager import RunManager
+from lr_demo.ui.server import build_app
+
+
+@contextmanager
+def serving(manager: RunManager) -> Iterator[str]:
+    """The address of a page for an open manager."""
+    servers: list[uvicorn.Server] = []
+    ready = threading.Event()
+
+    async def serve(listener: socket.socket) -> None:
+        config = uvicorn.Config(build_app(manager), log_level="warning", timeout_graceful_shutdown=1)
+        servers.append(uvicorn.Server(config))
+        ready.set()
+        await servers[0].serve(sockets=[listener])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
+        thread.start()
+        assert ready.wait(60), "the application was not built"
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            servers[0].should_exit = True
+            thread.join()
