@@ -162,7 +162,7 @@ class LlamaCpp:
     def _completion(self, request: GenerationRequest, prompt: Sequence[int], max_tokens: int) -> dict[str, object]:
         sampling = request.sampling
         return {
-            "prompt": prompt,
+            "prompt": list(prompt),
             "n_predict": max_tokens,
             "stream": True,  # only what is streamed ends when the client goes
             "return_tokens": True,

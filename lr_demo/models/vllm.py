@@ -132,7 +132,7 @@ class Vllm:
     def _completion(self, prompt: Sequence[int], max_tokens: int) -> dict[str, object]:
         return {
             "model": self._connection.model,
-            "prompt": prompt,
+            "prompt": list(prompt),
             "max_tokens": max_tokens,
             "stream": True,  # only what is streamed ends when the client goes
             **_UNTOUCHED,

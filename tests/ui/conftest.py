@@ -1,8 +1,7 @@
 """A manager on simulated models, its site, and Chromium."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,6 @@ FLAGS = (
 )
 WATCHABLE = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 6.0").replace("ms_per_token: 0.3", "ms_per_token: 1.5")
 """A race of some seconds."""
-
-OpenSite = Callable[[RunManager], str]
 
 
 @pytest.fixture(autouse=True)
@@ -47,18 +44,15 @@ def manager(profile: Profile, traces: Path) -> Iterator[RunManager]:
 
 
 @pytest.fixture
-def open_site() -> Iterator[OpenSite]:
-    with ExitStack() as stack:
-        yield lambda manager: stack.enter_context(serving(manager))
+def site(manager: RunManager) -> Iterator[str]:
+    """The page's address."""
+    with serving(manager) as address:
+        yield address
 
 
-@pytest.fixture
-def site(manager: RunManager, open_site: OpenSite) -> str:
-    return open_site(manager)
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. Playwright keeps an event loop running in this thread, so it is not kept beyond a module."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:

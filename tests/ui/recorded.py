@@ -1,5 +1,6 @@
 """Recorded races: decoded by the real engine on simulated models in virtual time, written as traces."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lr_demo.config import Mode, RunSettings
@@ -34,7 +35,8 @@ def record(
     scene: Scene | None = None,
 ) -> list[Event]:
     """Decode a story and write its trace as run `run`; returns its events."""
-    outcome = (scene or Scene(story=story)).run(settings)
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps a loop running in the thread of a browser test
+        outcome = elsewhere.submit((scene or Scene(story=story)).run, settings).result()
     started = RunStarted(
         prompt=prompt,
         mode=settings.mode,

@@ -16,7 +16,6 @@ from lr_demo.runs.race import RunPhase
 from lr_demo.serving.status import ServerState, ServerStatus
 from lr_demo.ui.static_files import address
 from tests.runs.simulated_profile import slow_profile
-from tests.ui.conftest import OpenSite
 from tests.ui.recorded import LOOKAHEAD, STORY, record, record_race
 from tests.ui.site import serving
 
@@ -85,17 +84,16 @@ def test_a_second_viewer_sees_the_same_race(page: Page, browser: Browser, site: 
     other.close()
 
 
-def test_stop_ends_the_run_and_says_so(page: Page, traces: Path, open_site: OpenSite) -> None:
-    with RunManager(slow_profile(), traces, hardware="a test machine") as slow:
-        with serving(slow) as site:
-            visit(page, site)
-            run(page)
-            expect(page.locator(f"{LEFT} .card").first).to_be_visible()
-            page.click("#ll-stop")
-            expect(page.locator(f"{LEFT} .state")).to_have_text("stopped")
-            expect(page.locator(f"{RIGHT} .state")).to_have_text("stopped")
-            expect(page.locator("#ll-stop")).to_be_disabled()
-            assert slow.races()[0].run.phase is RunPhase.STOPPED
+def test_stop_ends_the_run_and_says_so(page: Page, traces: Path) -> None:
+    with RunManager(slow_profile(), traces, hardware="a test machine") as slow, serving(slow) as site:
+        visit(page, site)
+        run(page)
+        expect(page.locator(f"{LEFT} .card").first).to_be_visible()
+        page.click("#ll-stop")
+        expect(page.locator(f"{LEFT} .state")).to_have_text("stopped")
+        expect(page.locator(f"{RIGHT} .state")).to_have_text("stopped")
+        expect(page.locator("#ll-stop")).to_be_disabled()
+        assert slow.races()[0].run.phase is RunPhase.STOPPED
 
 
 def test_an_empty_prompt_is_refused_in_a_sentence_and_nothing_is_lost(page: Page, site: str) -> None:
@@ -282,9 +280,9 @@ def test_an_unavailable_mode_is_not_offered(page: Page, traces: Path) -> None:
     text = (
         "name: lone\ndescription: d\nservers: {target: {engine: simulated, ms_per_token: 1.0}}\nroles: {target: target}"
     )
-    with RunManager(parse_profile(text, "lone.yaml"), traces, hardware="a test machine") as manager:
-        with serving(manager) as site:
-            visit(page, site)
-            expect(page.get_by_text(re.compile("Not here: LR.*draft server"))).to_be_visible()
-            page.click("#ll-mode input")
-            expect(page.get_by_role("option")).to_have_count(1)
+    lone = parse_profile(text, "lone.yaml")
+    with RunManager(lone, traces, hardware="a test machine") as manager, serving(manager) as site:
+        visit(page, site)
+        expect(page.get_by_text(re.compile("Not here: LR.*draft server"))).to_be_visible()
+        page.click("#ll-mode input")
+        expect(page.get_by_role("option")).to_have_count(1)
