@@ -136,12 +136,13 @@ class VllmServer(_Server):
     engine: Literal["vllm"]
     max_model_len: int = Field(default=4096, ge=256)
     dtype: str = "bfloat16"
+    """`auto` on a CPU: bfloat16 where the processor has instructions for it, else float32."""
     eager: bool = False
     """Skip compilation: starts sooner, runs slower."""
     kv_cache_gib: float = Field(default=2.0, gt=0)
     """CPU only: memory for the KV cache, GiB."""
     cores: str | None = None
-    """CPU only: cores to bind to, as `0-1`; None leaves it to vLLM."""
+    """CPU only: cores to bind to, as `0-1`; None: every core (vLLM by itself would leave one idle)."""
     max_num_seqs: int = Field(default=16, ge=1)
     extra_args: list[str] = []
 

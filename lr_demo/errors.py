@@ -7,6 +7,7 @@ LookaheadError
 ├── WeightsError         model files could not be found, fetched or verified
 ├── ServingError         a model server could not be started or died
 └── ModelError           a request to a model failed; the run may go on without that role
+    └── RequestRefused   the server answers and will not do it: asking again is no use
 
 Each message says what was wrong, with which value, and what to do about it.
 """
@@ -38,3 +39,7 @@ class ServingError(LookaheadError):
 
 class ModelError(LookaheadError):
     """A request to a model failed."""
+
+
+class RequestRefused(ModelError):
+    """The model's server answers, and will not do what was asked: asking again is no use."""

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import (
     Event,
     Role,
@@ -102,7 +102,7 @@ async def with_patience(attempt: Callable[[], Awaitable[T]], emit: Emit, patienc
     """The result of an attempt on the target, tried again with growing pauses while it fails.
 
     Raises:
-        ModelError: it kept failing for `patience_s` seconds.
+        ModelError: it kept failing for `patience_s` seconds, or refused (`RequestRefused`), which is final.
     """
     clock = asyncio.get_running_loop().time
     failing_since: float | None = None
@@ -110,6 +110,8 @@ async def with_patience(attempt: Callable[[], Awaitable[T]], emit: Emit, patienc
     while True:
         try:
             result = await attempt()
+        except RequestRefused:
+            raise
         except ModelError as error:
             if failing_since is None:
                 failing_since = clock()

@@ -10,9 +10,10 @@ import orjson
 from openai import AsyncOpenAI, AsyncStream
 from pydantic import BaseModel, ValidationError
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.serving.endpoint import Endpoint
 
+_WORTH_ASKING_AGAIN = frozenset({408, 409, 425, 429})
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 120.0
 """Longest silence of a server that is at work, seconds: a long prompt may take as long until its first token."""
@@ -88,7 +89,9 @@ class Connection:
         try:
             yield
         except openai.APIStatusError as error:
-            raise ModelError(f"{self.name} refused the request (HTTP {error.status_code}): {_said(error)}") from None
+            refused = 400 <= error.status_code < 500 and error.status_code not in _WORTH_ASKING_AGAIN
+            kind = RequestRefused if refused else ModelError
+            raise kind(f"{self.name} refused the request (HTTP {error.status_code}): {_said(error)}") from None
         except openai.APITimeoutError:
             raise ModelError(
                 f"{self.name} did not answer: no connection to {self._base_url} within {CONNECT_TIMEOUT_S:g} s, "

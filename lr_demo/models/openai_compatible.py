@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from math import inf
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.models.chat_template import ChatTemplate
 from lr_demo.models.connection import Connection
 from lr_demo.models.dialect import Dialect
@@ -86,7 +86,7 @@ class OpenAIModel:
             self._context = await self._dialect.context_length()
         room = self._context - len(prompt)
         if room < 1:
-            raise ModelError(
+            raise RequestRefused(
                 f"the prompt of {len(prompt):,} tokens is too long for {self.name}, which takes {self._context:,} "
                 "tokens of prompt and answer together: shorten it, or give the server a longer context"
             )

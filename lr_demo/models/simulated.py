@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.story import Story, Voice, first_difference
 
@@ -58,6 +58,8 @@ class Failure:
 
     after_tokens: int = 0
     hangs: bool = False
+    refuses: bool = False
+    """The error is a refusal."""
 
 
 @dataclass
@@ -153,7 +155,8 @@ class SimulatedModel:
     async def _fail(self, failure: Failure) -> None:
         if failure.hangs:
             await asyncio.get_running_loop().create_future()
-        raise ModelError(f"{self.name}: a simulated failure, as asked for")
+        kind = RequestRefused if failure.refuses else ModelError
+        raise kind(f"{self.name}: a simulated failure, as asked for")
 
 
 def _wait_until(due: float) -> asyncio.Future[None]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
 from lr_demo.decoding.engine import Cast
@@ -21,6 +22,9 @@ from lr_demo.verification.target_score import TargetScore
 
 if TYPE_CHECKING:
     from lr_demo.models.openai_compatible import OpenAIModel
+
+if TYPE_CHECKING:
+    from lr_demo.models.embedding import LocalEmbedder
 
 
 def check_runnable(profile: Profile, settings: RunSettings) -> None:
@@ -70,7 +74,7 @@ class Casting:
         self._endpoint = endpoint
         self._embedder_folder = embedder_folder
         self._models: dict[str, OpenAIModel] = {}
-        self._embedder: Embedder | None = None
+        self._embedder: LocalEmbedder | None = None
 
     def cast(self, settings: RunSettings) -> Cast:
         """Models, verifier and scorer for these settings.
@@ -96,6 +100,9 @@ class Casting:
         while self._models:
             _, model = self._models.popitem()
             await model.close()
+        if self._embedder is not None:
+            await self._embedder.close()
+            self._embedder = None
 
     def _sampling(self, server: str, settings: RunSettings) -> Sampling:
         return family_sampling(self._profile.servers[server].family, settings.temperature)

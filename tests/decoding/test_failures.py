@@ -8,7 +8,7 @@ import pytest
 from lr_demo.config import Mode, Schedule, VerifierKind
 from lr_demo.decoding.judging import JUDGE_PATIENCE_S
 from lr_demo.decoding.step import TARGET_PATIENCE_S
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, RunState, StepKey, StepPhase, Verdict, fold
 from lr_demo.models.protocol import Sampling
 from lr_demo.models.simulated import Failure
@@ -78,6 +78,18 @@ def test_a_target_that_stays_away_fails_the_run_within_the_limit(mode: Mode) -> 
     with pytest.raises(ModelError, match="target"):
         run_virtual(attempt())
     assert seconds < TARGET_PATIENCE_S + 10
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
+def test_a_target_that_refuses_is_not_asked_again(mode: Mode) -> None:
+    scene = Scene(STORY, target_failures=dict.fromkeys(range(9999), Failure(refuses=True)))
+
+    async def attempt() -> float:
+        with pytest.raises(RequestRefused):
+            await scene.arun(settings(mode=mode))
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(attempt()) == 0.0
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """What the client makes of the streams of vLLM and of llama.cpp, against a fake server that speaks as they do."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -239,3 +240,31 @@ def test_closing_or_cancelling_a_generation_ends_the_request(routes: Mapping[str
             await model.close()
 
     asyncio.run(run())
+
+
+def chosen(routes: dict[str, Handler], encoded: Callable[[Body], Answer]) -> dict[str, float]:
+    async def run() -> dict[str, float]:
+        async with stub_server(routes | {"/tokenize": encoded}) as stub:
+            model = OpenAIModel(stub.endpoint("llama.cpp" if "/completion" in routes else "vllm"))
+            try:
+                return await model.choose([8], ("a", "b"))
+            finally:
+                await model.close()
+
+    return asyncio.run(run())
+
+
+def test_vllm_tells_the_log_probability_of_each_choice() -> None:
+    told = {"token_id:8": -0.5, "token_id:9": -1.5, "token_id:1": -0.1}
+    event = {"choices": [{"text": "Hi", "finish_reason": "length", "logprobs": {"top_logprobs": [told]}}]}
+    ids = {"a": [8], "b": [9]}
+    found = chosen(vllm(Stream([event])), lambda body: Answer({"tokens": ids[str(body["prompt"])]}))
+    assert found == {"a": -0.5, "b": -1.5}
+
+
+def test_llama_cpp_does_not_know_an_unlikely_choice() -> None:
+    likely = {"id": 1, "logprob": -0.1, "top_logprobs": [{"id": 1, "logprob": -0.1}, {"id": 8, "logprob": -0.5}]}
+    events = [llama_event([1], "Hi", 1) | {"completion_probabilities": [likely]}, llama_end("limit", 1)]
+    ids = {"a": [8], "b": [9]}
+    found = chosen(llama(Stream(events)), lambda body: Answer({"tokens": ids[str(body["content"])]}))
+    assert found == {"a": -0.5, "b": -math.inf}

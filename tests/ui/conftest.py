@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from lr_demo.config import Profile, parse_profile
 from lr_demo.runs.manager import RunManager
@@ -17,33 +17,38 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-WATCHABLE = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 6.0").replace("ms_per_token: 0.3", "ms_per_token: 1.5")
+WATCHABLE = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 60.0").replace("ms_per_token: 0.3", "ms_per_token: 12.0")
 """A race of some seconds."""
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOOKAHEAD_LIVE_HOME", str(tmp_path / "home"))
+expect.set_options(timeout=30_000)
 
 
-@pytest.fixture
-def traces(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKAHEAD_LIVE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the traces."""
-    return tmp_path / "traces"
+    return tmp_path_factory.mktemp("traces")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def profile() -> Profile:
     return parse_profile(WATCHABLE, "watchable.yaml")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def manager(profile: Profile, traces: Path) -> Iterator[RunManager]:
     with RunManager(profile, traces, hardware="a test machine") as manager:
         yield manager
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(manager: RunManager) -> Iterator[str]:
     """The page's address."""
     with serving(manager) as address:

@@ -59,8 +59,8 @@ def record(
     return log.events()
 
 
-def record_race(folder: Path, run: str = "lookahead1", story: Story = STORY) -> list[Event]:
-    """A run with its autoregressive baseline, `baseline1`; returns the run's events."""
+def record_race(folder: Path, run: str, story: Story = STORY) -> list[Event]:
+    """A run with its autoregressive baseline, whose id has a `b` behind it; returns the run's events."""
     plain = LOOKAHEAD.model_copy(update={"mode": Mode.AUTOREGRESSIVE})
-    record(folder, "baseline1", story=story, settings=plain)
-    return record(folder, run, story=story, baseline="baseline1")
+    record(folder, f"{run}b", story=story, settings=plain)
+    return record(folder, run, story=story, baseline=f"{run}b")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from sse_starlette.sse import AppStatus
 
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.server import build_app
@@ -31,5 +32,7 @@ def serving(manager: RunManager) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
+            AppStatus.should_exit = True  # as a signal would: streams that are open end
             servers[0].should_exit = True
             thread.join()
+            AppStatus.should_exit = False

@@ -1,5 +1,6 @@
 """What a model writes is text: nothing of it runs, breaks the page or is lost."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -23,11 +24,15 @@ HOSTILE = [
 ]
 
 
+_ids = itertools.count()
+
+
 def shown(page: Page, traces: Path, site: str, steps: list[str]) -> str:
     """All text of the run's lane after a race of these steps."""
+    run = f"hostile{next(_ids)}"
     story = ScriptedStory([*(f"{step}\n\n" for step in steps), "End."], [*(f"{step}\n\n" for step in steps), "End."])
-    record(traces, "hostile1", story=story, prompt=HOSTILE[0])
-    visit(page, f"{site}/?race=hostile1")
+    record(traces, run, story=story, prompt=HOSTILE[0])
+    visit(page, f"{site}/?race={run}")
     settled(page)
     return page.locator(f"{RIGHT} .cards").evaluate("(node) => node.textContent")  # type: ignore[no-any-return]
 

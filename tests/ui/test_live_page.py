@@ -165,8 +165,8 @@ def test_alternatives_stand_beside_each_other(page: Page, site: str, manager: Ru
 
 
 def test_a_replay_shows_the_race_again(page: Page, site: str, traces: Path) -> None:
-    events = record_race(traces)
-    visit(page, f"{site}/?race=lookahead1")
+    events = record_race(traces, "replay1")
+    visit(page, f"{site}/?race=replay1")
     settled(page)
     steps = len(fold(events).answer)
     page.get_by_role("button", name="replay").click()
@@ -221,8 +221,8 @@ def test_while_models_load_every_server_is_shown(page: Page, profile: Profile, t
 
 
 def test_dark_mode_colours_page_and_charts(page: Page, site: str, traces: Path) -> None:
-    record_race(traces)
-    visit(page, f"{site}/?race=lookahead1&__theme=dark")
+    record_race(traces, "dark1")
+    visit(page, f"{site}/?race=dark1&__theme=dark")
     settled(page)
     page.locator(".charts").scroll_into_view_if_needed()
     axis = page.locator(".chart .xtick text").first
@@ -241,9 +241,9 @@ def test_dark_mode_colours_page_and_charts(page: Page, site: str, traces: Path) 
 
 @pytest.mark.parametrize("width", [1600, 1280, 390])
 def test_nothing_is_wider_than_the_page(page: Page, site: str, traces: Path, width: int) -> None:
-    record_race(traces)
+    record_race(traces, f"width{width}")
     page.set_viewport_size({"width": width, "height": 800})
-    visit(page, f"{site}/?race=lookahead1")
+    visit(page, f"{site}/?race=width{width}")
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -39,9 +39,9 @@ def numbers(stream: list[Message]) -> list[int]:
     return [event["seq"] for message in stream if message.kind == "events" for event in message.data]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def events(traces: Path) -> list[Event]:
-    return record_race(traces)
+    return record_race(traces, "lookahead1")
 
 
 def test_a_run_is_streamed_whole_in_batches_with_ids(site: str, events: list[Event]) -> None:
@@ -79,7 +79,7 @@ def test_a_race_is_told_with_its_baseline(site: str, events: list[Event]) -> Non
     race = httpx.get(f"{site}/races/lookahead1").json()
     assert (race["run"], race["baseline"]) == (
         {"id": "lookahead1", "status": "finished"},
-        {"id": "baseline1", "status": "finished"},
+        {"id": "lookahead1b", "status": "finished"},
     )
     assert race["recorded"]
     assert race["simulated"]

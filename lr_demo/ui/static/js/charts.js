@@ -66,7 +66,7 @@ export class Charts {
     );
     onThemeChange(() => {
       this.palette = null;
-      if (this.all.some((chart) => chart.drawn)) this.touch();
+      if (this.all.some((chart) => chart.drawn)) this.touch(true);
       this.onReady();
     });
   }
@@ -82,9 +82,12 @@ export class Charts {
     });
   }
 
-  /** All charts are out of date. */
-  touch() {
-    for (const chart of this.all) chart.stale = true;
+  /** All charts are out of date; `now`: and none of them rests before it is drawn again. */
+  touch(now = false) {
+    for (const chart of this.all) {
+      chart.stale = true;
+      if (now) chart.due = 0;
+    }
   }
 
   /** A new race: views that the user chose are let go. */

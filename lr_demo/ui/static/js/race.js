@@ -170,6 +170,8 @@ export class Race {
   /** Decides whether the baseline is shown as it comes, or replayed beside the run as a ghost. */
   pace() {
     const { left, right } = this;
+    const loaded = right.complete && (!this.info.baseline || left.complete);
+    if (this.replaying && loaded && !Number.isFinite(this.offset)) this.offset = performance.now();
     if (!this.info.baseline || this.ghost || this.skipped) return;
     const { started } = right.queue;
     const total = left.queue.total;
@@ -274,7 +276,7 @@ export class Race {
     if (!baselineOver) return;
     this.finishedShown = true;
     this.view.settled(this, this.speedup(), this.sentence());
-    this.charts.touch();
+    this.charts.touch(true);
   }
 
   speedup() {
