@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import TYPE_CHECKING
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
 from lr_demo.decoding.engine import Cast
@@ -21,10 +20,8 @@ from lr_demo.verification.simulated import SimulatedVerifier
 from lr_demo.verification.target_score import TargetScore
 
 if TYPE_CHECKING:
-    from lr_demo.models.openai_compatible import OpenAIModel
-
-if TYPE_CHECKING:
     from lr_demo.models.embedding import LocalEmbedder
+    from lr_demo.models.openai_compatible import OpenAIModel
 
 
 def check_runnable(profile: Profile, settings: RunSettings) -> None:
