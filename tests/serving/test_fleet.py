@@ -184,15 +184,21 @@ def test_a_server_that_keeps_dying_is_given_up(tmp_path: Path, engine: Callable[
     assert status.detail.startswith("it died 3 times")
 
 
+def processes_below() -> set[int]:
+    """Process ids of everything this process has started, and what that has started."""
+    return {process.pid for process in psutil.Process().children(recursive=True)}
+
+
 def test_stopping_while_it_loads_ends_everything_within_five_seconds(
     tmp_path: Path, engine: Callable[[str], VllmServer]
 ) -> None:
     watched = Watched(profile(engine("hang")), tmp_path / "cache")
 
     async def scenario() -> tuple[float, list[int]]:
+        others = processes_below()  # servers that other tests share
         task = asyncio.create_task(watched.fleet.start())
         await watched.until_loading()
-        below = [process.pid for process in psutil.Process().children(recursive=True)]
+        below = sorted(processes_below() - others)
         begun = time.monotonic()
         await watched.fleet.stop()
         with pytest.raises(ServingError, match="was stopped while it came up"):
@@ -209,15 +215,18 @@ def test_cancelling_the_start_ends_everything(tmp_path: Path, engine: Callable[[
     watched = Watched(profile(engine("hang")), tmp_path / "cache")
 
     async def scenario() -> list[int]:
+        others = processes_below()  # servers that other tests share
         task = asyncio.create_task(watched.fleet.start())
         await watched.until_loading()
-        below = [process.pid for process in psutil.Process().children(recursive=True)]
+        below = sorted(processes_below() - others)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert task.cancelled()
         return below
 
-    assert gone_within(0, asyncio.run(scenario()))
+    below = asyncio.run(scenario())
+    assert below
+    assert gone_within(0, below)
 
 
 def test_a_model_that_is_not_there_fails_before_any_server_starts(

@@ -33,7 +33,8 @@ function costs(run, alone, together, result) {
     const ratio = together.ms / alone.ms;
     const sequences = together.sequences.toFixed(1);
     const cost = `a target token takes ${milliseconds(alone.ms)} alone and ${milliseconds(together.ms)} with ${sequences} sequences at once`;
-    parts.push(ratio < 1.25 ? `${cost}, so looking ahead costs little` : `${cost} (${factor(ratio)})`);
+    const judged = ratio < 1.25 ? "so looking ahead costs little" : `${factor(ratio)} as long`;
+    parts.push(`${cost}, ${judged}`);
   } else if (alone) {
     const single = measures.msPerToken(1, 1);
     if (single) parts.push(`a target token takes ${milliseconds(alone.ms)} in the baseline and ${milliseconds(single.ms)} here`);

@@ -63,7 +63,7 @@ export class Lane {
     else if (event.type === "step_committed") {
       this.open.delete(event.position);
       this.sweep();
-    } else if (event.type === "verdict" && !event.accepted) this.sweep();
+    } else if (event.type === "verdict" ? !event.accepted : event.type === "step_cancelled" && event.role === "draft") this.sweep();
     else if (event.type === "run_finished") this.sweep(true);
   }
 
@@ -182,9 +182,10 @@ export class Lane {
 
   /** A scroll of the user's, up or to the end again, decides whether the lane follows; ours does not. */
   scrolled() {
+    if (performance.now() - this.touched > BY_HAND) return;
     const { scrollTop, scrollHeight, clientHeight } = this.body;
     const near = scrollHeight - scrollTop - clientHeight < NEAR_END;
-    if (near === this.following || performance.now() - this.touched > BY_HAND) return;
+    if (near === this.following) return;
     this.following = near;
     show(this.jump, !near);
   }

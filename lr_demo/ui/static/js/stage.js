@@ -124,7 +124,7 @@ export class Stage {
   ended(race, speedup) {
     this.trigger("ended");
     const { state } = race.run;
-    const how = Number.isFinite(speedup) ? `, ${factor(speedup)}, ${verdictOf(speedup)} than the baseline` : "";
+    const how = Number.isFinite(speedup) ? ` at ${factor(speedup)} the baseline’s speed` : "";
     setText(this.announcer, `The run ${state.status}${how}.`);
   }
 

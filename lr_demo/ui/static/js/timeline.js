@@ -5,6 +5,7 @@ import { seconds } from "./format.js";
 import { layout, react } from "./plot.js";
 import { KINDS } from "./spans.js";
 
+const MOST_NAMES = 10; // rows that are named one by one
 const LIVE_SPANS = 110; // a live timeline shows about so many
 
 /** What the colours of the bars mean. */
@@ -43,6 +44,20 @@ class Bars {
   }
 }
 
+/** Names of the rows; where there are too many to read, one for all rows of a role. */
+function names(rows) {
+  if (rows.length <= MOST_NAMES) return { tickvals: rows.map((_, i) => rows.length - 1 - i), ticktext: rows };
+  const roles = new Map();
+  rows.forEach((name, i) => {
+    const role = name.replace(/ \d+$/, "");
+    roles.set(role, [...(roles.get(role) ?? []), rows.length - 1 - i]);
+  });
+  return {
+    tickvals: [...roles.values()].map((places) => (places[0] + places[places.length - 1]) / 2),
+    ticktext: [...roles].map(([role, places]) => (places.length > 1 ? `${role} ×${places.length}` : role)),
+  };
+}
+
 export function drawTimeline(Plotly, node, race, palette, chart) {
   const { spans, state } = race.run;
   if (!spans.all.length) return "Nothing has run yet.";
@@ -63,7 +78,7 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
     hovermode: "closest",
     margin: { l: 62, r: 14, t: 8, b: 36 },
     xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: live, zeroline: false },
-    yaxis: { tickvals: rows.map((_, i) => i), ticktext: [...rows].reverse(), range: [-0.6, rows.length - 0.4], showgrid: false, zeroline: false },
+    yaxis: { ...names(rows), range: [-0.6, rows.length - 0.4], showgrid: false, zeroline: false },
   }));
   if (!chart.watched) {
     chart.watched = true;
