@@ -179,6 +179,9 @@ def test_a_replay_shows_the_race_again(page: Page, site: str, traces: Path) -> N
     page.get_by_role("button", name="replay").click()
     expect(page.locator(f"{RIGHT} .state")).to_have_text("replay")
     settled(page)
+    page.get_by_role("button", name="replay").click()
+    page.get_by_role("button", name="skip").click()
+    settled(page)
     expect(page.locator(f"{RIGHT} .card")).to_have_count(steps)
 
 

@@ -1,7 +1,7 @@
 // One step card: what the draft and the target write at a position, then what became of it.
 
 import { differingRanges } from "./diff.js";
-import { el, GrowingText, setText, show } from "./dom.js";
+import { disclosure, el, GrowingText, setText, show } from "./dom.js";
 import { count, seconds } from "./format.js";
 import { describe, LOOKS, verdictBadge } from "./outcome.js";
 import { appendRich } from "./rich.js";
@@ -143,9 +143,13 @@ function rejected(draft, kept, label) {
 }
 
 /** Text that is there when asked for. */
-function aside(title, step) {
-  const words = el("div.words");
-  const node = el("details.aside", {}, el("summary", {}, title), words);
-  node.addEventListener("toggle", () => words.childNodes.length || appendRich(words, stepText(step)), { once: true });
+function aside(text, step) {
+  const { node, title } = disclosure("aside", (content) => {
+    if (content.childNodes.length) return;
+    const words = el("div.words");
+    appendRich(words, stepText(step));
+    content.append(words);
+  });
+  setText(title, text);
   return node;
 }

@@ -45,3 +45,19 @@ export class GrowingText {
     }
   }
 }
+
+/**
+ * A line that opens to show more; what it shows is built when it is first opened.
+ * Not `<details>`: each closed one adds to the cost of every style update of the page, and there are hundreds.
+ * @param {(content: HTMLElement) => void} fill called at every opening
+ */
+export function disclosure(kind, fill) {
+  const content = el("div.content", { hidden: true });
+  const title = el("button.opener", { type: "button", "aria-expanded": "false" });
+  title.addEventListener("click", () => {
+    show(content, content.hidden);
+    title.setAttribute("aria-expanded", String(!content.hidden));
+    if (!content.hidden) fill(content);
+  });
+  return { node: el(`div.${kind}`, {}, title, content), title, content };
+}

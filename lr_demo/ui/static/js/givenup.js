@@ -1,6 +1,6 @@
 // The steps of a cycle that were given up: one line, opened to read them.
 
-import { el, setText } from "./dom.js";
+import { disclosure, el, setText } from "./dom.js";
 import { count } from "./format.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
@@ -9,10 +9,10 @@ export class GivenUp {
   constructor() {
     this.steps = [];
     this.tokens = 0;
-    this.summary = el("summary");
-    this.list = el("div.list");
-    this.node = el("details.givenup", {}, this.summary, this.list);
-    this.node.addEventListener("toggle", () => this.fill());
+    const { node, title, content } = disclosure("givenup", () => this.fill());
+    this.node = node;
+    this.title = title;
+    this.list = content;
   }
 
   add(position) {
@@ -30,12 +30,11 @@ export class GivenUp {
     const parts = [];
     if (drafted) parts.push(count(drafted, "draft"));
     if (expansions) parts.push(count(expansions, "expansion"));
-    setText(this.summary, `⊘ given up: ${parts.join(", ")} · ${count(tokens, "token")}`);
-    if (this.node.open) this.fill();
+    setText(this.title, `⊘ given up: ${parts.join(", ")} · ${count(tokens, "token")}`);
+    if (!this.list.hidden) this.fill();
   }
 
   fill() {
-    if (!this.node.open) return;
     for (const { step, index } of this.steps.slice(this.list.childNodes.length)) {
       const words = el("div.words");
       appendRich(words, stepText(step));

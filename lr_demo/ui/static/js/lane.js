@@ -151,6 +151,7 @@ export class Lane {
       cycle.levels.splice(at, 0, level);
     }
     level.node.append(card.node);
+    if (level.node.childElementCount > 1) level.node.classList.add("multi");
     card.level = level;
   }
 
@@ -159,6 +160,7 @@ export class Lane {
     if (card) {
       this.cards.delete(position.id);
       card.node.remove();
+      if (card.level.node.childElementCount < 2) card.level.node.classList.remove("multi");
       const cycle = this.cycle(position.cycle);
       if (!card.level.node.childNodes.length) {
         card.level.node.remove();

@@ -77,9 +77,11 @@ export class Race {
   open(info, { replay = false } = {}) {
     this.info = info;
     this.finishedShown = false;
-    this.ghost = null; // { offset } once the baseline is replayed beside the run
+    this.ghost = false; // true once the baseline is replayed beside the run
     this.offset = Infinity; // performance.now() minus the run's clock, in ms
     this.replaying = replay;
+    this.skipped = !replay && !["queued", "running"].includes(info.run.status); // it is over: nothing to race
+    this.rightAnnounced = false;
     this.left.clear();
     this.right.clear();
     this.charts.reset();
@@ -130,7 +132,7 @@ export class Race {
 
   /** Seconds since the run began, as this viewer sees it. */
   clock() {
-    return Number.isFinite(this.offset) ? (performance.now() - this.offset) / 1000 : 0;
+    return this.offset === Infinity ? 0 : (performance.now() - this.offset) / 1000;
   }
 
   wake() {
@@ -171,12 +173,11 @@ export class Race {
   pace() {
     const { left, right } = this;
     const loaded = right.complete && (!this.info.baseline || left.complete);
-    if (this.replaying && loaded && !Number.isFinite(this.offset)) this.offset = performance.now();
+    if (this.replaying && loaded && this.offset === Infinity) this.offset = performance.now();
     if (!this.info.baseline || this.ghost || this.skipped) return;
     const { started } = right.queue;
     const total = left.queue.total;
     if (!started || !total) return;
-    if (right.complete && !this.replaying) return; // both are over: nothing to race
     const ended = Date.parse(left.queue.started.started_at) + total.time * 1000;
     if (Date.parse(started.started_at) < ended - 1000) return; // both ran at once, on servers of their own
     left.queue.rewind();
@@ -290,10 +291,10 @@ export class Race {
     return Number.isFinite(speedup) && this.left.done ? explain(this.right.lane, this.left.lane, speedup) : "";
   }
 
-  /** Ends a ghost's replay: its lane shows the whole run. */
+  /** Ends what is being replayed: the ghost, or both lanes. The lanes show whole runs. */
   skip() {
-    if (!this.ghost) return;
-    this.ghost = null;
+    if (this.replaying) this.offset = -Infinity;
+    this.ghost = false;
     this.skipped = true;
     this.wake();
   }
