@@ -21,7 +21,8 @@ Updates = dict[Component, Update]
 _IMPORT = f"import(new URL({address('js/main.js')!r}, (window.gradio_config?.root ?? location.origin) + '/').href)"
 _ON_LOAD = {
     "masthead": f"{_IMPORT}.then((page) => page.mountMasthead(element, props));",
-    "stage": f"{_IMPORT}.then((page) => page.mountStage(element, props, watch, () => trigger('ended')));",
+    "stage": f"{_IMPORT}.then((page) => page.mountStage(element, props, watch, "
+    "{ ended: () => trigger('ended'), shown: (race) => trigger('shown', { race }) }));",
     "problem": "const say = () => { const line = element.querySelector('.ll-problem'); "
     "line.textContent = props.value ?? ''; line.hidden = !props.value; }; watch('value', say); say();",
 }
@@ -59,12 +60,11 @@ def build_page(manager: RunManager) -> gr.Blocks:
                     apply_default_css=False,
                     elem_id="ll-stage",
                 )
-        _wire(page, manager, controls, run=run, stop=stop, problem=problem, stage=stage)
+        _wire(manager, controls, run=run, stop=stop, problem=problem, stage=stage)
     return page
 
 
 def _wire(
-    page: gr.Blocks,
     manager: RunManager,
     controls: Controls,
     *,
@@ -104,13 +104,10 @@ def _wire(
         no_more: Update = gr.update(interactive=False)
         return no_more
 
-    def restore(request: gr.Request) -> Updates:
-        """After a reload the form says what the race that is shown was started with."""
-        wanted = request.query_params.get("race")
-        if not wanted:
-            return {stop: gr.update()}
+    def restore(shown: gr.EventData) -> Updates:
+        """The form says what the race that is shown was started with."""
         try:
-            race = manager.race(wanted)
+            race = manager.race(str(shown.race))
         except UserError:
             return {stop: gr.update(interactive=False)}
         active = race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING)
@@ -143,4 +140,5 @@ def _wire(
         **private,
     )
     controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
-    page.load(restore, outputs=[*(controls.all() - {controls.example}), stage, stop], **private)
+    restored = [*(controls.all() - {controls.example}), stage, stop]
+    stage.shown(restore, outputs=restored, queue=False, **private)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
 from lr_demo.events import RunFinished, RunStatus, fold
 from lr_demo.models.simulated import Failure
+from lr_demo.models.story import SeededStory
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
@@ -89,6 +90,17 @@ def test_a_second_viewer_sees_the_same_race(page: Page, browser: Browser, site: 
     texts = [viewer.locator(f"{RIGHT} .card .words").all_inner_texts() for viewer in (page, other)]
     assert texts[0] == texts[1] != []
     other.close()
+
+
+def test_a_race_of_another_viewer_is_offered_and_the_form_follows(page: Page, site: str, manager: RunManager) -> None:
+    race = manager.start("How many lanterns?", RunSettings(mode=Mode.LOOKAHEAD, lookahead=3, seed=99), baseline=True)
+    visit(page, site)
+    page.locator(".others button").filter(has_text="lanterns").click()
+    expect(page.locator("#ll-prompt textarea")).to_have_value("How many lanterns?")
+    page.click("#ll-advanced button")
+    expect(page.locator("#ll-seed input")).to_have_value("99")
+    settled(page)
+    expect(page.locator(f"{RIGHT} .card")).to_have_count(len(race.run.state().answer))
 
 
 def test_stop_ends_the_run_and_says_so(page: Page, traces: Path) -> None:
@@ -172,7 +184,7 @@ def test_alternatives_stand_beside_each_other(page: Page, site: str, manager: Ru
 
 
 def test_a_replay_shows_the_race_again(page: Page, site: str, traces: Path) -> None:
-    events = record_race(traces, "replay1")
+    events = record_race(traces, "replay1", SeededStory(steps=9, tokens_per_step=100))  # seconds, to be seen
     visit(page, f"{site}/?race=replay1")
     settled(page)
     steps = len(fold(events).answer)

@@ -10,10 +10,10 @@ export function mountMasthead(element, props) {
 
 /**
  * @param watch Gradio's: calls back when the server sets a prop
- * @param trigger Gradio's: raises an event at the server
+ * @param tell raises an event at the server
  */
-export function mountStage(element, props, watch, trigger) {
-  const stage = new Stage(element.querySelector(".ll-stage"), trigger);
+export function mountStage(element, props, watch, tell) {
+  const stage = new Stage(element.querySelector(".ll-stage"), tell);
   watch("value", () => stage.receive(props.value));
   stage.receive(props.value);
 }

@@ -14,8 +14,9 @@ const WITHOUT = {
 };
 
 export class Stage {
-  constructor(root, trigger) {
-    this.trigger = trigger;
+  /** @param {{ended: function, shown: function}} tell raises these events at the server */
+  constructor(root, tell) {
+    this.tell = tell;
     this.notices = new Map();
     this.asked = "";
     this.problem = el("h2.problem", {}, "No race yet");
@@ -37,13 +38,19 @@ export class Stage {
     this.race.right.head.title("lookahead");
     this.race.left.head.title("autoregressive");
     const asked = new URLSearchParams(location.search).get("race");
-    if (asked) this.show(asked);
+    if (asked) this.reopen(asked);
     else this.offerOthers();
   }
 
   /** What the server set: a race's id, or nothing yet. */
   receive(value) {
     if (value && value !== this.asked) this.show(value);
+  }
+
+  /** Shows a race that was not started here; the form follows. */
+  reopen(id) {
+    this.tell.shown(id);
+    this.show(id);
   }
 
   async show(id) {
@@ -122,7 +129,7 @@ export class Stage {
 
   /** The run itself has ended; its ghost may still be on its way. */
   ended(race, speedup) {
-    this.trigger("ended");
+    this.tell.ended();
     const { state } = race.run;
     const how = Number.isFinite(speedup) ? ` at ${factor(speedup)} the baseline’s speed` : "";
     setText(this.announcer, `The run ${state.status}${how}.`);
@@ -143,7 +150,7 @@ export class Stage {
       const races = await getJson("races");
       if (this.asked || !races?.length) return;
       const links = races.slice(0, 5).map((race) => {
-        const open = el("button.quiet", { type: "button", onclick: () => this.show(race.id) }, `${race.active ? "▶ " : ""}${MODES[race.mode]?.short ?? race.mode}: ${race.prompt.slice(0, 90)}`);
+        const open = el("button.quiet", { type: "button", onclick: () => this.reopen(race.id) }, `${race.active ? "▶ " : ""}${MODES[race.mode]?.short ?? race.mode}: ${race.prompt.slice(0, 90)}`);
         return el("li", {}, open);
       });
       this.others.replaceChildren(el("b", {}, "Races of this server"), el("ul", {}, ...links));
