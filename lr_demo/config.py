@@ -141,8 +141,8 @@ class VllmServer(_Server):
     """Skip compilation: starts sooner, runs slower."""
     kv_cache_gib: float = Field(default=2.0, gt=0)
     """CPU only: memory for the KV cache, GiB."""
-    cores: str | None = None
-    """CPU only: cores to bind to, as `0-1`; None: every core (vLLM by itself would leave one idle)."""
+    cores: str | None = Field(default=None, pattern=r"^\d+(-\d+)?(,\d+(-\d+)?)*$")
+    """CPU only: cores to bind to, as `0-2,5`; None: every core (vLLM by itself would leave one idle)."""
     max_num_seqs: int = Field(default=16, ge=1)
     extra_args: list[str] = []
 

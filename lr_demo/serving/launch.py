@@ -14,6 +14,9 @@ from lr_demo.serving.hardware import BF16_FEATURES, processor
 from lr_demo.serving.processes import Command, python_module
 
 HOST = "127.0.0.1"
+_CPU_BLOCK = 32
+"""Tokens of a block of the KV cache on a CPU. Only whole blocks are shared between requests that begin alike, and
+vLLM's own 128 there is longer than most steps: each expansion and verdict would read up to 127 tokens again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled
         environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if not vllm_runs_on_gpu():
         argv += ["--kv-cache-memory-bytes", str(int(config.kv_cache_gib * 2**30))]
-        environment["VLLM_CPU_OMP_THREADS_BIND"] = config.cores or _every_core()
+        argv += ["--block-size", str(_CPU_BLOCK)]
+        environment |= _threads(config.cores)
         if preload := _openmp_library():
             environment["LD_PRELOAD"] = ":".join(filter(None, (str(preload), os.environ.get("LD_PRELOAD"))))
     argv += config.extra_args
@@ -126,9 +130,20 @@ def vllm_runs_on_gpu() -> bool:
     return False
 
 
-def _every_core() -> str:
-    """The cores this process may use, as `0,1`; vLLM by itself would leave one idle."""
-    return ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
+def _threads(cores: str | None) -> dict[str, str]:
+    """Worker inside the engine's process, a thread for each core: vLLM by itself starts another process for it
+    (17 s of imports on a slow machine) and leaves a core idle."""
+    if cores is None:
+        return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    bound = _core_list(cores)
+    places = " ".join(map(str, bound))
+    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(len(bound)), "GOMP_CPU_AFFINITY": places}
+
+
+def _core_list(cores: str) -> list[int]:
+    """`0-2,5` as numbers."""
+    spans = [part.split("-") for part in cores.split(",")]
+    return [core for span in spans for core in range(int(span[0]), int(span[-1]) + 1)]
 
 
 def _openmp_library() -> Path | None:

@@ -22,16 +22,25 @@ def engines(*names: str) -> list[Engine]:
 
 
 @pytest.mark.parametrize(
-    ("installed", "memory", "expected", "why"),
+    ("installed", "features", "memory", "expected", "why"),
     [
-        (("vllm", "torch", "llama.cpp"), 32, "cpu", "no GPU was found; vLLM and llama.cpp are installed"),
-        (("vllm", "torch", "llama.cpp"), 8, "laptop", "not cpu: it wants 12.0 GB of memory, here are 8.0 GB"),
-        (("llama.cpp",), 32, "laptop", "not cpu: torch and vllm not installed; llama.cpp is installed"),
-        ((), 32, "simulated", "not laptop: llama.cpp not installed; the simulated models need nothing"),
+        (
+            ("vllm", "torch", "llama.cpp"),
+            "avx512_bf16",
+            32,
+            "cpu",
+            "no GPU was found; vLLM and llama.cpp are installed",
+        ),
+        (("vllm", "torch", "llama.cpp"), "avx512_bf16", 8, "laptop", "not cpu: it wants 12.0 GB of memory, here are 8"),
+        (("vllm", "torch", "llama.cpp"), "avx2", 32, "laptop", "not cpu: this processor does not multiply in bfloat16"),
+        (("llama.cpp",), "avx512_bf16", 32, "laptop", "not cpu: torch and vllm not installed; llama.cpp is installed"),
+        ((), "avx512_bf16", 32, "simulated", "not laptop: llama.cpp not installed; the simulated models need nothing"),
     ],
 )
-def test_the_profile_follows_from_the_machine(installed: tuple[str, ...], memory: int, expected: str, why: str) -> None:
-    machine = Hardware("a processor", 8, (), memory * 10**9, memory * 10**9, ())
+def test_the_profile_follows_from_the_machine(
+    installed: tuple[str, ...], features: str, memory: int, expected: str, why: str
+) -> None:
+    machine = Hardware("a processor", 8, (features,), memory * 10**9, memory * 10**9, ())
     name, reason = choose_profile(machine, engines(*installed))
     assert name == expected
     assert why in reason
@@ -101,7 +110,15 @@ def test_vllm_is_started_quietly_and_privately(monkeypatch: pytest.MonkeyPatch, 
     assert {"--enable-prefix-caching", "--enforce-eager"} < set(command.argv)
     assert command.environment["VLLM_NO_USAGE_STATS"] == command.environment["HF_HUB_OFFLINE"] == "1"
     assert command.environment["VLLM_CACHE_ROOT"] == str(tmp_path / "compiled")
-    assert len(command.environment["VLLM_CPU_OMP_THREADS_BIND"].split(",")) == hardware.inspect_hardware().cores
+    assert command.environment["OMP_NUM_THREADS"] == str(hardware.inspect_hardware().cores)
+
+
+def test_vllm_keeps_to_the_cores_of_its_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
+    bound = VLLM.model_copy(update={"cores": "0-2,5"})
+    environment = launch.launch_vllm(bound, "m", str(tmp_path), 1234, tmp_path).command.environment
+    assert environment["GOMP_CPU_AFFINITY"] == "0 1 2 5"
+    assert environment["OMP_NUM_THREADS"] == "4"
 
 
 def test_a_model_of_the_hub_may_be_fetched_by_vllm(tmp_path: Path) -> None:
