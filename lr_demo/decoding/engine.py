@@ -50,10 +50,12 @@ async def decode(
     messages = [Message("system", system_prompt), Message("user", prompt)]
     if not settings.mode.drafts_steps:
         ids = await cast.target.chat_prompt(messages)
+        settings = await _within_context(settings, cast.target, ids)
         return await Autoregressive(cast.target, cast.target_sampling, ids, settings, segmenter, emit).run()
     if cast.draft is None:
         raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
     target_ids, draft_ids = await asyncio.gather(cast.target.chat_prompt(messages), cast.draft.chat_prompt(messages))
+    settings = await _within_context(settings, cast.target, target_ids)
     prompts = {Role.TARGET: target_ids, Role.DRAFT: draft_ids}
     sampling = {Role.TARGET: cast.target_sampling, Role.DRAFT: cast.draft_sampling}
     if settings.mode is Mode.SPECREASON:
@@ -67,3 +69,9 @@ async def decode(
     same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
     return await Lookahead(cast.target, cast.draft, judging, sampling, prompts, settings, segmenter, emit).run()
+
+
+async def _within_context(settings: RunSettings, target: LanguageModel, prompt: list[int]) -> RunSettings:
+    """Settings whose token limit the target's context has room for; a prompt that leaves none is refused later."""
+    room = await target.context_length() - len(prompt)
+    return settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})

@@ -61,6 +61,12 @@ class OpenAIModel:
                     last, piece = piece, _Piece(piece.ids[-1] if piece.ids else piece.before)
         raise ModelError(f"{self.name} broke off its answer: the connection ended before the answer did")
 
+    async def context_length(self) -> int:
+        """See `LanguageModel.context_length`. The server is asked once."""
+        if self._context is None:
+            self._context = await self._dialect.context_length()
+        return self._context
+
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """See `LanguageModel.choose`."""
         await self._room(prompt)
@@ -82,12 +88,11 @@ class OpenAIModel:
 
     async def _room(self, prompt: Sequence[int]) -> int:
         """Most tokens the model can write after a prompt."""
-        if self._context is None:
-            self._context = await self._dialect.context_length()
-        room = self._context - len(prompt)
+        context = await self.context_length()
+        room = context - len(prompt)
         if room < 1:
             raise RequestRefused(
-                f"the prompt of {len(prompt):,} tokens is too long for {self.name}, which takes {self._context:,} "
+                f"the prompt of {len(prompt):,} tokens is too long for {self.name}, which takes {context:,} "
                 "tokens of prompt and answer together: shorten it, or give the server a longer context"
             )
         return room

@@ -76,6 +76,10 @@ class LanguageModel(Protocol):
         """Names the tokenizer: where two models' are equal, so are the ids of every text."""
         ...
 
+    async def context_length(self) -> int:
+        """Most tokens of prompt and answer together."""
+        ...
+
     def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """Write; closing the generator (`aclose`, or cancelling its task) ends the work at the server."""
         ...

@@ -78,6 +78,8 @@ class SimulatedModel:
     choose_seconds: float = 0.0
     failures: Mapping[int, Failure] = field(default_factory=dict)
     """Request number, from 0, to what goes wrong with it."""
+    context: int = 2**31
+    """Most tokens of prompt and answer together."""
     in_flight: int = 0
     most_in_flight: int = 0
     requests: int = 0
@@ -85,6 +87,9 @@ class SimulatedModel:
     @property
     def vocabulary(self) -> str:
         return self.words.name
+
+    async def context_length(self) -> int:
+        return self.context
 
     async def encode(self, text: str) -> list[int]:
         return self.words.encode(text)
@@ -95,6 +100,8 @@ class SimulatedModel:
         return self.words.encode("".join(plain) + ASSISTANT)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        if len(request.prompt) >= self.context:
+            raise RequestRefused(f"the prompt of {len(request.prompt):,} tokens is too long for {self.name}")
         number, self.requests = self.requests, self.requests + 1
         failure = self.failures.get(number)
         self.in_flight += 1
@@ -133,7 +140,8 @@ class SimulatedModel:
     def _tokens(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
         """(token id, finish) of everything the model writes for a request."""
         seed = request.seed if request.sampling.temperature > 0 else 0
-        answer, left = self._answer(request.prompt), request.max_tokens
+        answer = self._answer(request.prompt)
+        left = min(request.max_tokens, self.context - len(request.prompt))
         while not self.story.ended(answer):
             step = self.story.continuation(answer, self.voice, seed)
             answer += step

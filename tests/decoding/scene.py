@@ -44,6 +44,7 @@ class Scene:
     draft_failures: Mapping[int, Failure] = field(default_factory=dict)
     verifier: Verifier | None = None
     scorer: StepScorer | None = None
+    context: int = 2**31
 
     words: Vocabulary = field(default_factory=lambda: Vocabulary("words", WORDS), repr=False)
     """The target's, shared by all runs of the scene so that ids can be compared."""
@@ -61,6 +62,7 @@ class Scene:
             self.chunk_tokens,
             self.verdict_s,
             self.target_failures,
+            context=self.context,
         )
         draft = SimulatedModel(
             "draft",
@@ -70,6 +72,7 @@ class Scene:
             self.draft_s,
             chunk_tokens=self.chunk_tokens,
             failures=self.draft_failures,
+            context=self.context,
         )
         return target, draft
 

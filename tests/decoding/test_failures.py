@@ -1,6 +1,7 @@
 """Roles that fail, hang or come back: the target alone suffices, and what happened is said."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +11,7 @@ from lr_demo.decoding.judging import JUDGE_PATIENCE_S
 from lr_demo.decoding.step import TARGET_PATIENCE_S
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, RunState, StepKey, StepPhase, Verdict, fold
-from lr_demo.models.protocol import Sampling
+from lr_demo.models.protocol import Message, Sampling
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
@@ -170,3 +171,23 @@ def above(state: RunState, position: int, last: StepKey) -> bool:
     if (opened.parent, opened.parent_alternative) == (last.position, last.alternative):
         return last.role is Role.DRAFT
     return above(state, opened.parent, last)
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD, Mode.SPECREASON])
+def test_an_answer_ends_at_the_limit_where_the_context_is_full(mode: Mode) -> None:
+    scene = Scene(STORY)
+    prompt = len(
+        run_virtual(scene.models()[0].chat_prompt([Message("system", "Think."), Message("user", "How many?")]))
+    )
+    scene = Scene(STORY, context=prompt + 17, scorer=Accepting())
+    outcome = scene.run(settings(mode=mode))
+    assert outcome.reason == "token_limit"
+    assert len(outcome.answer_ids()) == 17
+    assert not outcome.state.degraded
+
+
+class Accepting:
+    """Every drafted step is worth keeping."""
+
+    async def score(self, prefix: Sequence[int]) -> float:
+        return 9.0

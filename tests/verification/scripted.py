@@ -17,6 +17,9 @@ class ScriptedJudge:
     asked: list[str] = field(default_factory=list)
     chats: int = 0
 
+    async def context_length(self) -> int:
+        return 4096
+
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         raise NotImplementedError
         yield
