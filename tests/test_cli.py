@@ -20,7 +20,7 @@ from lr_demo.cli import main
 from lr_demo.events import RunStarted
 from lr_demo.runs.traces import read_trace
 from lr_demo.terminal import plain
-from tests.runs.simulated_profile import SLOW, TEXT
+from tests.runs.simulated_profile import SLOW, STEADY, TEXT
 
 pytestmark = pytest.mark.realtime
 ROOT = Path(__file__).resolve().parent.parent
@@ -333,9 +333,11 @@ def test_an_output_that_knows_no_unicode_does_not_end_the_run(shell: Shell) -> N
 
 
 def test_in_a_terminal_steps_come_in_colour_with_a_line_of_what_is_being_written(shell: Shell) -> None:
+    steady = shell.folder / "steady.yaml"
+    steady.write_text(STEADY)  # long enough for the line to be drawn, on a busy machine too
     parent, child = pty.openpty()
     environment = {key: value for key, value in shell.environment.items() if key != "NO_COLOR"}
-    command = [sys.executable, "-m", "lr_demo", "run", "--profile", str(shell.profile), "--prompt", "two and two"]
+    command = [sys.executable, "-m", "lr_demo", "run", "--profile", str(steady), "--prompt", "two and two"]
     with subprocess.Popen(
         command,
         cwd=shell.folder,
