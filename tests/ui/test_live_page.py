@@ -34,6 +34,13 @@ def run(page: Page) -> None:
     page.click("#ll-run")
 
 
+def open_advanced(page: Page) -> None:
+    """Open the accordion. Gradio puts its fields' own values into them a moment after they appear."""
+    page.click("#ll-advanced button")
+    expect(page.locator("#ll-seed input")).to_be_visible()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+
+
 def settled(page: Page) -> None:
     """Both lanes are at their end."""
     expect(page.get_by_role("button", name="replay")).to_be_visible(timeout=60_000)
@@ -97,7 +104,7 @@ def test_a_race_of_another_viewer_is_offered_and_the_form_follows(page: Page, si
     visit(page, site)
     page.locator(".others button").filter(has_text="lanterns").click()
     expect(page.locator("#ll-prompt textarea")).to_have_value("How many lanterns?")
-    page.click("#ll-advanced button")
+    open_advanced(page)
     expect(page.locator("#ll-seed input")).to_have_value("99")
     settled(page)
     expect(page.locator(f"{RIGHT} .card")).to_have_count(len(race.run.state().answer))
@@ -117,7 +124,7 @@ def test_stop_ends_the_run_and_says_so(page: Page, traces: Path) -> None:
 
 def test_an_empty_prompt_is_refused_in_a_sentence_and_nothing_is_lost(page: Page, site: str) -> None:
     visit(page, site)
-    page.click("#ll-advanced button")
+    open_advanced(page)
     page.fill("#ll-seed input", "4711")
     page.fill("#ll-prompt textarea", "   ")
     run(page)
@@ -147,7 +154,7 @@ def test_odd_prompts_are_taken_or_refused_as_text(page: Page, site: str, prompt:
 
 def test_settings_out_of_range_are_refused_in_a_sentence(page: Page, site: str) -> None:
     visit(page, site)
-    page.click("#ll-advanced button")
+    open_advanced(page)
     page.fill("#ll-max-tokens input", "999999999")
     run(page)
     expect(page.locator(".ll-problem")).to_contain_text("max_tokens = 999999999")
