@@ -158,13 +158,13 @@ def doctor() -> int:
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code. Mistakes of the user end with 2 and one sentence."""
+def main(arguments: list[str] | None = None, application: typer.Typer = app, program: str = PROGRAM) -> int:
+    """Run a command line; returns the exit code. Mistakes of the user end with 2 and one sentence."""
     signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        result = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+        result = application(args=arguments, prog_name=program, standalone_mode=False)
     except typer.exceptions.TyperException as mistake:
         message = mistake.format_message()
         if message:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.benchmark.problems import Row, correct, run, totals
+from lr_demo.benchmark.problems import Row, Scheme, app, correct, read_lines, totals
+from lr_demo.cli import main
+from lr_demo.events import RunStatus
 from tests.runs.simulated_profile import TEXT
 
 
@@ -27,29 +29,91 @@ def test_an_answer_is_right_when_it_means_the_expected_one(answer: str | None, e
     assert correct(answer, expected) is right
 
 
-def test_schemes_are_compared_and_problems_done_are_not_run_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Comparison:
+    """Problems, a profile and kept rows in a folder, compared through the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.problems, self.profile, self.rows = (folder / name for name in ("p.jsonl", "quick.yaml", "rows.jsonl"))
+        self.problems.write_text("".join(json.dumps({"question": f"{n}?", "answer": 18}) + "\n" for n in range(3)))
+        self.profile.write_text(TEXT)
+
+    def run(self, *options: str) -> int:
+        schemes = ["--scheme", "ar", "--scheme", "lr-judge"]
+        files = [str(self.problems), "--profile", str(self.profile), "--rows", str(self.rows)]
+        return main([*files, *schemes, *options], app)
+
+    def kept(self) -> list[Row]:
+        return read_lines(self.rows, Row)
+
+
+@pytest.fixture
+def comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setenv("LOOKAHEAD_LIVE_HOME", str(tmp_path / "home"))
-    problems, profile, rows = tmp_path / "problems.jsonl", tmp_path / "quick.yaml", tmp_path / "rows.jsonl"
-    problems.write_text("".join(json.dumps({"question": f"{n}?", "answer": "18"}) + "\n" for n in range(3)))
-    profile.write_text(TEXT)
-    schemes = ["ar", "lr-judge"]
+    return Comparison(tmp_path)
 
-    def compare(count: int) -> list[Row]:
-        run(problems, str(profile), count=count, scheme=schemes, rows=rows)
-        return [Row.model_validate_json(line) for line in rows.read_text().splitlines()]
 
-    first = compare(2)
-    assert [(row.problem, row.scheme) for row in first] == [(p, s) for p in ("0", "1") for s in schemes]
-    everything = compare(3)
+def test_schemes_are_compared_and_what_is_done_is_not_run_again(
+    comparison: Comparison, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert comparison.run("--count", "2") == 0
+    first = comparison.kept()
+    schemes = [Scheme.AR, Scheme.LR_JUDGE]
+    assert [(row.question, row.scheme) for row in first] == [(q, s) for q in ("0?", "1?") for s in schemes]
+    assert comparison.run("--count", "3") == 0
+    everything = comparison.kept()
     assert everything[:4] == first
-    assert [row.problem for row in everything[4:]] == ["2", "2"]
+    assert [row.question for row in everything[4:]] == ["2?", "2?"]
     plain, lookahead = totals(everything)
-    assert (plain.scheme, plain.problems, plain.speedup, plain.acceptance) == ("ar", 3, 1.0, None)
-    summaries = [row.summary for row in everything if row.scheme == "lr-judge"]
+    assert (plain.scheme, plain.problems, plain.speedup, plain.acceptance) == (Scheme.AR, 3, 1.0, None)
+    summaries = [row.summary for row in everything if row.scheme is Scheme.LR_JUDGE]
     accepted = sum(each.accepted for each in summaries)
     assert lookahead.acceptance == accepted / (accepted + sum(each.corrected for each in summaries))
     assert lookahead.speedup is not None
     assert lookahead.speedup > 0
-    assert "3 problems of problems.jsonl, profile simulated-quick" in capsys.readouterr().out
+    assert "3 problems of p.jsonl, profile simulated-quick" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("other", [("--seed", "2"), ("--lookahead", "1"), ("--max-tokens", "40")])
+def test_runs_with_other_settings_are_not_mixed_in(comparison: Comparison, other: tuple[str, str]) -> None:
+    comparison.run("--count", "1")
+    comparison.run("--count", "1", *other)
+    settings = [row.settings for row in comparison.kept()]
+    assert len(settings) == 4
+    assert settings[0] != settings[2]
+    comparison.run("--count", "1")
+    assert len(comparison.kept()) == 4
+
+
+def test_a_run_that_did_not_finish_is_tried_again(comparison: Comparison) -> None:
+    comparison.run("--count", "1")
+    failed = [
+        row.model_copy(update={"summary": row.summary.model_copy(update={"status": RunStatus.FAILED})})
+        for row in comparison.kept()
+    ]
+    comparison.rows.write_text("".join(row.model_dump_json() + "\n" for row in failed))
+    comparison.run("--count", "1")
+    assert [row.summary.status for row in comparison.kept()] == [RunStatus.FAILED] * 2 + [RunStatus.FINISHED] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"question": "a", "answer": "1"}\nnonsense\n', "line 2"),
+        ('{"question": "a"}\n', "line 1, answer: Field required"),
+        ('{"question": "", "answer": "1"}\n', "line 1, question"),
+    ],
+)
+def test_a_file_that_holds_no_problems_is_refused_in_a_sentence(
+    comparison: Comparison, capsys: pytest.CaptureFixture[str], text: str, complaint: str
+) -> None:
+    comparison.problems.write_text(text)
+    assert comparison.run() == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_what_is_not_there_is_refused_in_a_sentence(comparison: Comparison, capsys: pytest.CaptureFixture[str]) -> None:
+    assert comparison.run("--scheme", "magic") == 2
+    assert "'magic'" in capsys.readouterr().err
+    comparison.problems.unlink()
+    assert comparison.run() == 2
+    assert "p.jsonl cannot be read" in capsys.readouterr().err

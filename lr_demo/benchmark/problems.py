@@ -5,50 +5,82 @@ run at a time, every scheme on a problem before the next problem, so that a drif
 """
 
 import asyncio
-import json
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from math_verify import parse, verify
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from lr_demo.cli import main
 from lr_demo.config import Mode, RunSettings, VerifierKind, load_profile, parse_settings
+from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.summary import Summary
-from lr_demo.terminal import show_fleet
+from lr_demo.terminal import plain, show_fleet
 
-SCHEMES: dict[str, dict[str, object]] = {
-    "ar": {"mode": Mode.AUTOREGRESSIVE},
-    "lr-judge": {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.JUDGE},
-    "lr-embedding": {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EMBEDDING},
-    "lr-exact": {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EXACT},
-    "specreason": {"mode": Mode.SPECREASON, "threshold": 7.0},
+Lines = TypeVar("Lines", bound=BaseModel)
+
+
+class Scheme(StrEnum):
+    """A way to solve a problem."""
+
+    AR = "ar"
+    LR_JUDGE = "lr-judge"
+    LR_EMBEDDING = "lr-embedding"
+    LR_EXACT = "lr-exact"
+    SPECREASON = "specreason"
+
+
+_SETTINGS: dict[Scheme, dict[str, object]] = {
+    Scheme.AR: {"mode": Mode.AUTOREGRESSIVE},
+    Scheme.LR_JUDGE: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.JUDGE},
+    Scheme.LR_EMBEDDING: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EMBEDDING},
+    Scheme.LR_EXACT: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EXACT},
+    Scheme.SPECREASON: {"mode": Mode.SPECREASON, "threshold": 7.0},
 }
-"""Name to what the scheme sets; everything else is the profile's default or an option."""
+"""What a scheme sets; everything else is the profile's default or an option."""
 
+_USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
 _DOLLAR = re.compile(r"\\?[$]")
+
+
+class Problem(BaseModel):
+    """A line of the problems' file."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    question: str = Field(min_length=1)
+    answer: str
 
 
 class Row(BaseModel):
     """One problem solved with one scheme."""
 
-    problem: str
-    scheme: str
+    question: str
+    scheme: Scheme
+    settings: RunSettings
     right: bool
     summary: Summary
+
+    def repeats(self, profile: str, settings: Mapping[Scheme, RunSettings]) -> bool:
+        """Whether a run with these settings would be this one again. One that did not finish may be tried again."""
+        same = self.summary.profile == profile and settings.get(self.scheme) == self.settings
+        return same and self.summary.status is RunStatus.FINISHED
 
 
 class Totals(BaseModel):
     """One scheme over its problems."""
 
-    scheme: str
+    scheme: Scheme
     problems: int
     right: int
     unfinished: int
@@ -72,14 +104,14 @@ def correct(answer: str | None, expected: str) -> bool:
 
 def totals(rows: Iterable[Row]) -> list[Totals]:
     """Each scheme's figures, in the order of the schemes' first rows."""
-    by_scheme: dict[str, dict[str, Row]] = {}
+    by_scheme: dict[Scheme, dict[str, Row]] = {}
     for row in rows:
-        by_scheme.setdefault(row.scheme, {})[row.problem] = row
-    plain = by_scheme.get("ar", {})
+        by_scheme.setdefault(row.scheme, {})[row.question] = row
+    plain = by_scheme.get(Scheme.AR, {})
     return [_total(scheme, solved, plain) for scheme, solved in by_scheme.items()]
 
 
-def _total(scheme: str, solved: dict[str, Row], plain: dict[str, Row]) -> Totals:
+def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Totals:
     summaries = [row.summary for row in solved.values()]
     compared = sum(each.accepted + each.corrected for each in summaries)
     shared = solved.keys() & plain.keys()
@@ -122,70 +154,99 @@ def as_table(results: list[Totals], title: str) -> Table:
     return table
 
 
-async def _solve(manager: RunManager, question: str, settings: RunSettings) -> Summary:
-    race = manager.start(question, settings, baseline=False)
+def read_lines(file: Path, kind: type[Lines]) -> list[Lines]:
+    """The lines of a file, each a JSON object.
+
+    Raises:
+        ConfigError: the file cannot be read, or a line is not what it should be; names it.
+    """
+    lines: list[Lines] = []
     try:
-        async for _ in race.run.log.follow():
-            continue
-    except asyncio.CancelledError:
-        manager.stop(race.id)
-        raise
-    return race.summary()
+        for line in file.read_text(encoding="utf-8").splitlines():
+            lines.append(kind.model_validate_json(line))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole line"
+        raise ConfigError(f"{file}, line {len(lines) + 1}, {place}: {first['msg']}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+    return lines
 
 
-def run(
-    problems: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines: question, answer.")],
+async def _solve(manager: RunManager, problem: Problem, scheme: Scheme, settings: RunSettings) -> Row:
+    race = manager.start(problem.question, settings, baseline=False)
+    async for _ in race.run.log.follow():
+        continue
+    summary = race.summary()
+    right = correct(summary.final_answer, problem.answer)
+    return Row(question=problem.question, scheme=scheme, settings=settings, right=right, summary=summary)
+
+
+async def _solve_all(
+    manager: RunManager,
+    problems: Sequence[Problem],
+    settings: Mapping[Scheme, RunSettings],
+    kept: list[Row],
+    file: Path | None,
+) -> None:
+    """Adds to `kept`, and to the file, a row for each problem and scheme that has none."""
+    console = Console(stderr=True)
+    done = {(row.question, row.scheme) for row in kept}
+    await show_fleet(console, manager.follow_fleet())
+    for number, problem in enumerate(problems, start=1):
+        for scheme in settings:
+            if (problem.question, scheme) in done:
+                continue
+            row = await _solve(manager, problem, scheme, settings[scheme])
+            kept.append(row)
+            if file is not None:
+                with file.open("a", encoding="utf-8") as rows:
+                    rows.write(row.model_dump_json() + "\n")
+            console.print(plain(_line(number, row)), soft_wrap=True)
+
+
+def _line(number: int, row: Row) -> str:
+    summary = row.summary
+    if summary.status is not RunStatus.FINISHED:
+        return f"{number:>4} {row.scheme:<13} {summary.status}: {summary.reason}"
+    return (
+        f"{number:>4} {row.scheme:<13} {'right' if row.right else 'wrong'} {summary.output_tokens:>4} tokens "
+        f"{summary.wall_s:6.1f} s {summary.tokens_per_s or 0:6.2f}/s  {summary.accepted} accepted, "
+        f"{summary.corrected} corrected"
+    )
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def compare(
+    problems: Annotated[Path, typer.Argument(help="JSON lines: question, answer.")],
     profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file.")] = "cpu",
     count: Annotated[int, typer.Option(min=1, help="The first so many problems.")] = 20,
-    scheme: Annotated[list[str] | None, typer.Option(help=f"Again for each of: {', '.join(SCHEMES)}.")] = None,
+    scheme: Annotated[list[Scheme] | None, typer.Option(help="Again for each; default: all but lr-exact.")] = None,
     lookahead: Annotated[int | None, typer.Option(help="γ.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Default: the model family's.")] = None,
-    seed: Annotated[int, typer.Option()] = 1,
-    max_tokens: Annotated[int, typer.Option()] = 512,
-    rows: Annotated[Path | None, typer.Option(help="Keep rows here; those there are not run again.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 1,
+    max_tokens: Annotated[int, typer.Option(help="Token limit of an answer.")] = 512,
+    rows: Annotated[
+        Path | None, typer.Option(help="Keep every run here; what finished with the same settings is not run again.")
+    ] = None,
 ) -> None:
-    """Compare schemes over problems."""
+    """Solve problems with several schemes and compare them."""
     chosen = load_profile(profile)
     common = {"lookahead": lookahead, "temperature": temperature, "seed": seed, "max_tokens": max_tokens}
-    names = scheme or [name for name in SCHEMES if name != "lr-exact"]
-    settings = {name: parse_settings(chosen.defaults, {**common, **SCHEMES[name]}) for name in names}
+    settings = {each: parse_settings(chosen.defaults, {**common, **_SETTINGS[each]}) for each in scheme or _USUAL}
     for each in settings.values():
         check_runnable(chosen, each)
-    tasks = [json.loads(line) for line in problems.read_text(encoding="utf-8").splitlines()[:count]]
-    kept = [Row.model_validate_json(line) for line in rows.read_text().splitlines()] if rows and rows.exists() else []
-    done = {(row.problem, row.scheme) for row in kept}
-    console = Console(stderr=True)
-
-    async def solve_all(manager: RunManager) -> None:
-        await show_fleet(console, manager.follow_fleet())
-        for index, task in enumerate(tasks):
-            for name in names:
-                problem = str(task.get("id", index))
-                if (problem, name) in done:
-                    continue
-                summary = await _solve(manager, task["question"], settings[name])
-                row = Row(
-                    problem=problem,
-                    scheme=name,
-                    right=correct(summary.final_answer, str(task["answer"])),
-                    summary=summary,
-                )
-                kept.append(row)
-                if rows:
-                    with rows.open("a", encoding="utf-8") as file:
-                        file.write(row.model_dump_json() + "\n")
-                mark = "right" if row.right else "wrong"
-                console.print(
-                    f"{problem:>4} {name:<13} {mark} {summary.output_tokens:>4} tokens {summary.wall_s:6.1f} s "
-                    f"{summary.tokens_per_s or 0:6.2f}/s  {summary.accepted} accepted, {summary.corrected} corrected",
-                    highlight=False,
-                )
-
+    asked = read_lines(problems, Problem)[:count]
+    questions = {problem.question for problem in asked}
+    earlier = read_lines(rows, Row) if rows is not None and rows.exists() else []
+    kept = [row for row in earlier if row.question in questions and row.repeats(chosen.name, settings)]
     with RunManager(chosen) as manager:
-        asyncio.run(solve_all(manager))
-    title = f"{len(tasks)} problems of {problems.name}, profile {chosen.name}"
-    Console().print(as_table(totals(kept), title))
+        asyncio.run(_solve_all(manager, asked, settings, kept, rows))
+    Console().print(as_table(totals(kept), f"{len(asked)} problems of {problems.name}, profile {chosen.name}"))
 
 
 if __name__ == "__main__":
-    typer.run(run)
+    sys.exit(main(None, app, "python -m lr_demo.benchmark.problems"))
