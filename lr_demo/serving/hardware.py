@@ -145,7 +145,10 @@ def _suits_cpu(hardware: Hardware, installed: set[str]) -> tuple[bool, str]:
     if hardware.memory < _CPU_PROFILE_MEMORY:
         return False, f"it wants {gigabytes(_CPU_PROFILE_MEMORY)} of memory, here are {gigabytes(hardware.memory)}"
     if not BF16_FEATURES & set(hardware.features):
-        return False, "this processor does not multiply in bfloat16, and vLLM's float32 is slow at reading prompts"
+        return (
+            False,
+            "this processor does not multiply in bfloat16, and in float32 vLLM is several times slower",
+        )
     gpus = "no GPU was found" if not hardware.gpus else "no profile for this machine's GPUs ships yet"
     return True, f"{gpus}; vLLM and llama.cpp are installed, {hardware.cores} cores, {gigabytes(hardware.memory)}"
 

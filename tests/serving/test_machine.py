@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from lr_demo.config import LlamaCppServer, VllmServer, load_profile
 from lr_demo.serving import hardware, launch
@@ -119,6 +120,12 @@ def test_vllm_keeps_to_the_cores_of_its_profile(monkeypatch: pytest.MonkeyPatch,
     environment = launch.launch_vllm(bound, "m", str(tmp_path), 1234, tmp_path).command.environment
     assert environment["GOMP_CPU_AFFINITY"] == "0 1 2 5"
     assert environment["OMP_NUM_THREADS"] == "4"
+
+
+@pytest.mark.parametrize("cores", ["", "5-2", "0,,1", "a", "0-", "-1"])
+def test_cores_that_are_none_are_refused(cores: str) -> None:
+    with pytest.raises(ValidationError, match="write them as 0-2,5"):
+        VllmServer(engine="vllm", model="m", cores=cores)
 
 
 def test_a_model_of_the_hub_may_be_fetched_by_vllm(tmp_path: Path) -> None:
