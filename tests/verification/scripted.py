@@ -21,7 +21,7 @@ class ScriptedJudge:
         return 4096
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
-        raise NotImplementedError
+        raise AssertionError("a judge chooses; it never writes")
         yield
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
