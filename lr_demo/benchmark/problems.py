@@ -162,8 +162,7 @@ def read_lines(file: Path, kind: type[Lines]) -> list[Lines]:
     """
     lines: list[Lines] = []
     try:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            lines.append(kind.model_validate_json(line))
+        lines.extend(kind.model_validate_json(line) for line in file.read_text(encoding="utf-8").splitlines())
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole line"
