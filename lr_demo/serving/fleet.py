@@ -194,7 +194,7 @@ class Fleet:
                     )
                 key = found
             endpoint = Endpoint(
-                config.base_url, config.dialect, config.model, config.model, config.vocabulary, config.family, key
+                config.addresses[0], config.dialect, config.model, config.model, config.vocabulary, config.family, key
             )
             await check_completion(endpoint)
         except ServingError as error:

@@ -1,0 +1,183 @@
+"""Profiles: YAML files under `configs/` that say which servers there are, which role each plays, and a run's defaults.
+
+A mistake in one is reported with file, line and key.
+"""
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from lr_demo.config.servers import ServerConfig, SimulatedServer, VllmServer
+from lr_demo.config.settings import RunSettings, VerifierKind
+from lr_demo.config.strict import Strict
+from lr_demo.errors import ConfigError
+
+PROFILES_FOLDER = Path(__file__).resolve().parents[2] / "configs"
+_ROUNDING = 1e-9
+
+DEFAULT_SYSTEM_PROMPT = "Please reason step by step, and put your final answer within \\boxed{}."
+"""What Qwen recommends for mathematics; its models then set their steps apart with blank lines."""
+
+
+class RoleMap(Strict):
+    """Role to name of the server that plays it."""
+
+    target: str
+    draft: str | None = None
+    judge: str | None = None
+    speculative_target: str | None = None
+    """A target with token-level speculation switched on."""
+
+
+class Simulation(Strict):
+    """The text the simulated models write."""
+
+    steps: int = Field(default=24, ge=1)
+    tokens_per_step: int = Field(default=40, ge=2)
+    spread: float = Field(default=0.3, ge=0, lt=1)
+    """Step lengths vary by this share around the mean."""
+    acceptance: float = Field(default=0.6, ge=0, le=1)
+    """Chance that a drafted step means the same as the target's."""
+    identical: float = Field(default=0.25, ge=0, le=1)
+    """Share of those that say it in the target's very words."""
+    verdict_ms: float = Field(default=20.0, ge=0)
+    chunk_tokens: int = Field(default=1, ge=1)
+    """Tokens per streamed chunk."""
+
+
+class Profile(Strict):
+    """One configuration of servers, roles and defaults."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: str
+    servers: dict[str, ServerConfig]
+    roles: RoleMap
+    embedder: str | None = None
+    """Catalogue name of the sentence-embedding model."""
+    system_prompt: str = DEFAULT_SYSTEM_PROMPT
+    defaults: RunSettings = RunSettings()
+    simulation: Simulation = Simulation()
+
+    @model_validator(mode="after")
+    def _roles_have_servers(self) -> Self:
+        for role, server in self.roles.model_dump(exclude_none=True).items():
+            if server not in self.servers:
+                known = ", ".join(self.servers) or "none"
+                raise ValueError(f"role {role} names server {server!r}, which is not under servers (there: {known})")
+            if role == "speculative_target" and getattr(self.servers[server], "speculation", True) is None:
+                raise ValueError(f"role {role} names server {server!r}, which has no speculation")
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_have_room(self) -> Self:
+        shares: dict[int, dict[str, float]] = {}
+        for name, server in self.servers.items():
+            if isinstance(server, VllmServer):
+                for gpu in server.gpus:
+                    shares.setdefault(gpu, {})[name] = server.gpu_memory_utilization
+        for gpu, taken in shares.items():
+            if sum(taken.values()) > 1.0 + _ROUNDING:
+                each = " + ".join(f"{name} {share:g}" for name, share in taken.items())
+                raise ValueError(
+                    f"GPU {gpu} is given away more than once: {each} = {sum(taken.values()):g}; lower their "
+                    "gpu_memory_utilization until they add up to 1 at most, or place them on different gpus"
+                )
+        return self
+
+    @property
+    def simulated(self) -> bool:
+        return any(isinstance(server, SimulatedServer) for server in self.servers.values())
+
+    def missing_for(self, settings: RunSettings) -> list[str]:
+        """What this profile lacks for these settings, in words; empty when they can run."""
+        missing = []
+        if settings.mode.drafts_steps and self.roles.draft is None:
+            missing.append("a draft server (roles.draft)")
+        if settings.mode.speculates_tokens and self.roles.speculative_target is None:
+            missing.append("a target server with token-level speculation (roles.speculative_target)")
+        if settings.mode.compares_steps and not self.simulated:
+            if settings.verifier is VerifierKind.JUDGE and self.roles.judge is None:
+                missing.append("a judge server (roles.judge)")
+            if settings.verifier is VerifierKind.EMBEDDING and self.embedder is None:
+                missing.append("an embedding model (embedder)")
+        return missing
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that ship."""
+    return sorted(path.stem for path in PROFILES_FOLDER.glob("*.yaml"))
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A profile by name (of `configs/`) or by path of a YAML file.
+
+    Raises:
+        ConfigError: there is no such profile, or it is wrong; says file, line and key.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = PROFILES_FOLDER / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise ConfigError(
+                f"there is no profile {name_or_path!r}: choose one of {', '.join(profile_names())}, "
+                "or give the path of a .yaml file"
+            )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the profile {path} cannot be read: {error}") from None
+    return parse_profile(text, str(path))
+
+
+def parse_profile(text: str, file: str) -> Profile:
+    """A profile from YAML text; `file` names it in messages.
+
+    Raises:
+        ConfigError: with file, line and key.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{file}, line {line}: this is not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file}: this is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file}, line 1: a profile is a mapping with name, description, servers and roles")
+    try:
+        return Profile.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            keys, line = _locate(root, problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{file}, line {line}, key {'.'.join(keys) or '(top level)'}: {message}")
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _locate(root: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[list[str], int]:
+    """The keys of a validation error and the line (from 1) of the deepest one that is in the file.
+
+    A discriminated union puts its tag into `loc`; a part that is no key of the file is left out,
+    except the last one, which may be a key that is missing.
+    """
+    keys: list[str] = []
+    node, line = root, (root.start_mark.line if root else 0) + 1
+    for index, part in enumerate(loc):
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                if key_node.value == str(part):
+                    child, line = value_node, key_node.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+            line = child.start_mark.line + 1
+        if child is not None:
+            node = child
+            keys.append(str(part))
+        elif index == len(loc) - 1:
+            keys.append(str(part))
+    return keys, line
