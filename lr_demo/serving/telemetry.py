@@ -1,0 +1,103 @@
+"""What a model server counts about itself, read from its `/metrics` page."""
+
+from dataclasses import dataclass
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from lr_demo.errors import ServingError
+from lr_demo.serving.endpoint import Endpoint
+
+_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetrics:
+    """A server's counters and gauges at one moment. Counters only grow, as long as the process lives."""
+
+    running: int
+    """Requests being worked on."""
+    waiting: int
+    """Requests that wait for room."""
+    written_tokens: int
+    """Counter: tokens generated."""
+    prompt_tokens: int
+    """Counter: tokens of prompts, those taken from the prefix cache among them."""
+    cached_tokens: int
+    """Counter: tokens of prompts that were taken from the prefix cache."""
+    kv_cache_usage: float | None
+    """Share of the KV cache in use, 0 to 1; None where the server does not say."""
+    drafts: int
+    """Counter: passes of token-level speculation that had proposals."""
+    proposed_tokens: int
+    """Counter: tokens proposed in them."""
+    accepted_tokens: int
+    """Counter: of these, tokens accepted."""
+
+
+_NAMES = {
+    "vllm": {
+        "running": "vllm:num_requests_running",
+        "waiting": "vllm:num_requests_waiting",
+        "written_tokens": "vllm:generation_tokens_total",
+        "prompt_tokens": "vllm:prompt_tokens_total",
+        "cached_tokens": "vllm:prompt_tokens_cached_total",
+        "kv_cache_usage": "vllm:kv_cache_usage_perc",
+        "drafts": "vllm:spec_decode_num_drafts_total",
+        "proposed_tokens": "vllm:spec_decode_num_draft_tokens_total",
+        "accepted_tokens": "vllm:spec_decode_num_accepted_tokens_total",
+    },
+    "llama.cpp": {
+        "running": "llamacpp:requests_processing",
+        "waiting": "llamacpp:requests_deferred",
+        "written_tokens": "llamacpp:tokens_predicted_total",
+        "prompt_tokens": "llamacpp:prompt_tokens_total",
+        "cached_tokens": "llamacpp:prompt_tokens_cached_total",
+        "drafts": "llamacpp:spec_decode_num_drafts_total",
+        "proposed_tokens": "llamacpp:spec_decode_num_draft_tokens_total",
+        "accepted_tokens": "llamacpp:spec_decode_num_accepted_tokens_total",
+    },
+}
+"""Field to the name each engine gives it; engines of one server (data parallel) are added up."""
+
+
+async def read_metrics(endpoint: Endpoint) -> ServerMetrics:
+    """Ask a server for its counters: a few milliseconds, no token.
+
+    Raises:
+        ServingError: it does not answer, or has no such page.
+    """
+    url = f"{endpoint.base_url.rstrip('/').removesuffix('/v1')}/metrics"
+    try:
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT_S, headers={"Authorization": f"Bearer {endpoint.api_key}"}
+        ) as client:
+            response = await client.get(url)
+            response.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServingError(f"{endpoint.name} tells no figures at {url}: {error or type(error).__name__}") from None
+    return parse_metrics(response.text, endpoint)
+
+
+def parse_metrics(text: str, endpoint: Endpoint) -> ServerMetrics:
+    """The figures of a metrics page.
+
+    Raises:
+        ServingError: the page is not in Prometheus' text format.
+    """
+    totals: dict[str, float] = {}
+    engines: dict[str, int] = {}
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+                engines[sample.name] = engines.get(sample.name, 0) + 1
+    except ValueError as error:
+        raise ServingError(f"{endpoint.name} tells its figures in a form this program cannot read: {error}") from None
+    names = _NAMES[endpoint.dialect]
+    counts = {field: int(totals.get(name, 0)) for field, name in names.items() if field != "kv_cache_usage"}
+    usage_name = names.get("kv_cache_usage", "")
+    usage = totals[usage_name] / engines[usage_name] if usage_name in totals else None
+    if endpoint.dialect == "llama.cpp":  # counts only what it really read
+        counts["prompt_tokens"] += counts["cached_tokens"]
+    return ServerMetrics(kv_cache_usage=usage, **counts)
