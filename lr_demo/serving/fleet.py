@@ -13,7 +13,7 @@ from lr_demo.errors import LookaheadError, ServingError, WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
 from lr_demo.serving.endpoint import Endpoint
-from lr_demo.serving.models import ModelSource, find_model
+from lr_demo.serving.models import ModelSource, find_model, proposer_of
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.server import LocalServer
 from lr_demo.serving.sources import Source, default_sources
@@ -135,14 +135,21 @@ class Fleet:
         }
         wanted: dict[str, list[str]] = {}
         for name, source in sources.items():
-            if isinstance(source, CatalogueEntry):
-                wanted.setdefault(source.name, []).append(name)
+            for needed in (source, self._proposer(name)):
+                if isinstance(needed, CatalogueEntry):
+                    wanted.setdefault(needed.name, []).append(name)
         if self._profile.embedder is not None:
             wanted.setdefault(self._embedder_entry(self._profile.embedder).name, []).append(EMBEDDER)
         async with asyncio.TaskGroup() as fetching:
             for model, names in wanted.items():
                 fetching.create_task(self._fetch(CATALOGUE[model], names))
         return {name: self._local_server(name, source) for name, source in sources.items()}
+
+    def _proposer(self, server: str) -> ModelSource | None:
+        """The model that proposes a llama.cpp server's tokens, where one does."""
+        config = self._profile.servers[server]
+        proposer = proposer_of(config) if isinstance(config, LlamaCppServer) else None
+        return find_model(proposer) if proposer is not None else None
 
     def _local_server(self, name: str, source: ModelSource) -> LocalServer:
         config = self._profile.servers[name]

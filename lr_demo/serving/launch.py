@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lr_demo.config import LlamaCppServer, VllmServer, core_numbers
+from lr_demo.config import LlamaCppServer, NgramSpeculation, VllmServer, core_numbers
 from lr_demo.serving import llama_server
 from lr_demo.serving.hardware import BF16_FEATURES, processor
 from lr_demo.serving.processes import Command, python_module
@@ -67,11 +67,19 @@ _VLLM_MILESTONES = _milestones(
 )
 
 
-def launch_llama_cpp(config: LlamaCppServer, name: str, weights: Path, port: int) -> Launch:
-    """llama.cpp in a process of ours. `port` 0 lets it choose, which cannot collide."""
+def launch_llama_cpp(
+    config: LlamaCppServer, name: str, weights: Path, port: int, proposer: Path | None = None
+) -> Launch:
+    """llama.cpp in a process of ours. `port` 0 lets it choose, which cannot collide.
+
+    `proposer` is the file of the model that proposes tokens, for speculation with a draft model.
+    """
+    speculation = config.speculation
     options = llama_server.Options(
         model=str(weights), name=name, host=HOST, port=port, slots=config.slots, context=config.context,
-        threads=config.threads,
+        threads=config.threads, proposals=speculation.tokens if speculation else 0,
+        lookup=speculation.lookup if isinstance(speculation, NgramSpeculation) else 0,
+        proposer=str(proposer or ""),
     )  # fmt: skip
     argv = python_module("lr_demo.serving.llama_server", *llama_server.to_arguments(options))
     address = re.compile(rf"{llama_server.READY} (http://[\d.]+:\d+)")

@@ -9,6 +9,10 @@ import dataclasses
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xllamacpp
 
 READY = "lookahead-live: serving on"
 """Begins the line that tells the address."""
@@ -30,6 +34,12 @@ class Options:
     context: int = 4096
     """Tokens of each slot."""
     threads: int = 2
+    proposals: int = 0
+    """Token-level speculation: most tokens proposed a pass; 0: none."""
+    lookup: int = 0
+    """Where no model proposes: so many tokens must be as the last time, and what followed then is proposed."""
+    proposer: str = ""
+    """Path of the GGUF file of the model that proposes."""
 
 
 def to_arguments(options: Options) -> list[str]:
@@ -71,9 +81,28 @@ def serve(options: Options) -> None:
     params.ui = False
     params.cors_origins = f"http://{options.host}"
     params.cors_origins_explicit = True
+    if options.proposals:
+        _speculate(params, options)
     server = xllamacpp.Server(params)
     os.write(sys.stdout.fileno(), f"{READY} {server.listening_address}\n".encode())  # whole: llama.cpp writes there too
     signal.pause()
+
+
+def _speculate(params: "xllamacpp.CommonParams", options: Options) -> None:
+    """Switch token-level speculation on, as the options say."""
+    from xllamacpp import common_speculative_type as kinds
+
+    speculation = params.speculative
+    if options.proposer:
+        speculation.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+        speculation.draft.mparams.path = options.proposer
+        speculation.draft.n_max = options.proposals
+        speculation.draft.cpuparams.n_threads = options.threads
+        speculation.draft.cpuparams_batch.n_threads = options.threads
+    else:
+        speculation.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        speculation.ngram_simple.size_n = options.lookup
+        speculation.ngram_simple.size_m = options.proposals
 
 
 if __name__ == "__main__":

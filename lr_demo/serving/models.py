@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lr_demo.config import LlamaCppServer, VllmServer
+from lr_demo.config import DraftModelSpeculation, LlamaCppServer, VllmServer
 from lr_demo.errors import WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
@@ -57,6 +57,13 @@ def find_model(config: VllmServer | LlamaCppServer) -> ModelSource:
     raise WeightsError(
         f"there is no model {config.model!r}: give one of {language_model_names()}, or the path of a model that exists"
     )
+
+
+def proposer_of(config: LlamaCppServer) -> LlamaCppServer | None:
+    """What a server would be of the model that proposes its tokens; None where no model does."""
+    if not isinstance(config.speculation, DraftModelSpeculation):
+        return None
+    return config.model_copy(update={"model": config.speculation.model, "speculation": None})
 
 
 def language_model_names() -> str:
