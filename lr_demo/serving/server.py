@@ -16,7 +16,8 @@ from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CatalogueEntry
 from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
-from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp, launch_vllm
+from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
+from lr_demo.serving.launch_vllm import launch_vllm
 from lr_demo.serving.models import ModelSource, find_model, prepare_model, proposer_of
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.status import ServerState

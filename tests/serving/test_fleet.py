@@ -22,7 +22,8 @@ from lr_demo.errors import ServingError, WeightsError
 from lr_demo.serving import fleet as fleets
 from lr_demo.serving import server as servers
 from lr_demo.serving.fleet import EMBEDDER, Fleet
-from lr_demo.serving.launch import Launch, launch_vllm
+from lr_demo.serving.launch import Launch
+from lr_demo.serving.launch_vllm import launch_vllm
 from lr_demo.serving.processes import Command, python_module
 from lr_demo.serving.status import ServerState
 from tests.serving.processes_of import gone_within

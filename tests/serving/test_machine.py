@@ -4,10 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from lr_demo.config import LlamaCppServer, VllmServer, load_profile
-from lr_demo.serving import hardware, launch
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.diagnosis import likely_reason, obituary
@@ -15,7 +13,6 @@ from lr_demo.serving.hardware import Engine, Hardware, choose_profile, inspect_e
 from lr_demo.serving.processes import Ended
 
 MACHINE = Hardware("a processor", 8, ("avx2",), 32 * 10**9, 16 * 10**9, ())
-VLLM = VllmServer(engine="vllm", model="m", dtype="auto", kv_cache_gib=0.5, eager=True, extra_args=["--seed", "1"])
 
 
 def engines(*names: str) -> list[Engine]:
@@ -82,54 +79,6 @@ def test_every_file_of_the_catalogue_is_pinned() -> None:
             assert len(bytes.fromhex(file.sha256)) == 32
             assert file.size > 0
             assert len(set(file.parts)) == len(file.parts) > 0
-
-
-@pytest.mark.parametrize(
-    ("features", "dtype"),
-    [
-        (("avx2",), "float32"),
-        (("avx2", "avx512f"), "float32"),
-        (("avx512f", "avx512_bf16"), "bfloat16"),
-        ((), "float32"),
-    ],
-)
-def test_vllm_computes_in_what_the_processor_is_fast_in(
-    features: tuple[str, ...], dtype: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(launch, "processor", lambda: ("a processor", features))
-    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
-    argv = launch.launch_vllm(VLLM, "m", str(tmp_path), 1234, tmp_path).command.argv
-    assert argv[argv.index("--dtype") + 1] == dtype
-
-
-def test_vllm_is_started_quietly_and_privately(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
-    command = launch.launch_vllm(VLLM, "m", str(tmp_path), 1234, tmp_path / "compiled").command
-    assert command.argv[command.argv.index("--host") + 1] == "127.0.0.1"
-    assert command.argv[command.argv.index("--kv-cache-memory-bytes") + 1] == str(2**29)
-    assert command.argv[-2:] == ("--seed", "1")
-    assert {"--enable-prefix-caching", "--enforce-eager"} < set(command.argv)
-    assert command.environment["VLLM_NO_USAGE_STATS"] == command.environment["HF_HUB_OFFLINE"] == "1"
-    assert command.environment["VLLM_CACHE_ROOT"] == str(tmp_path / "compiled")
-    assert command.environment["OMP_NUM_THREADS"] == str(hardware.inspect_hardware().cores)
-
-
-def test_vllm_keeps_to_the_cores_of_its_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(launch, "vllm_runs_on_gpu", lambda: False)
-    bound = VLLM.model_copy(update={"cores": "0-2,5"})
-    environment = launch.launch_vllm(bound, "m", str(tmp_path), 1234, tmp_path).command.environment
-    assert environment["GOMP_CPU_AFFINITY"] == "0 1 2 5"
-    assert environment["OMP_NUM_THREADS"] == "4"
-
-
-@pytest.mark.parametrize("cores", ["", "5-2", "0,,1", "a", "0-", "-1"])
-def test_cores_that_are_none_are_refused(cores: str) -> None:
-    with pytest.raises(ValidationError, match="write them as 0-2,5"):
-        VllmServer(engine="vllm", model="m", cores=cores)
-
-
-def test_a_model_of_the_hub_may_be_fetched_by_vllm(tmp_path: Path) -> None:
-    assert "HF_HUB_OFFLINE" not in launch.launch_vllm(VLLM, "m", "someone/model", 1234, tmp_path).command.environment
 
 
 @pytest.mark.parametrize(
