@@ -19,7 +19,7 @@ from lr_demo.serving.hardware import (
     inspect_hardware,
     inspect_models,
 )
-from lr_demo.serving.models import find_model
+from lr_demo.serving.models import find_model, proposer_of
 from lr_demo.terminal import plain
 
 _GOOD, _BAD, _OPEN = ("✓", "green"), ("✗", "red"), ("·", "yellow")
@@ -114,7 +114,6 @@ def _to_fetch(profile: Profile, models: tuple[ModelInCache, ...]) -> list[str]:
     wanted = {profile.embedder} if profile.embedder is not None else set()
     for server in profile.servers.values():
         if isinstance(server, VllmServer | LlamaCppServer):
-            source = find_model(server)
-            if isinstance(source, CatalogueEntry):
-                wanted.add(source.name)
+            sources = [find_model(model) for model in (server, proposer_of(server)) if model is not None]
+            wanted |= {source.name for source in sources if isinstance(source, CatalogueEntry)}
     return [model.entry.name for model in models if model.entry.name in wanted and not model.present]

@@ -146,9 +146,9 @@ class Fleet:
         return {name: self._local_server(name, source) for name, source in sources.items()}
 
     def _proposer(self, server: str) -> ModelSource | None:
-        """The model that proposes a llama.cpp server's tokens, where one does."""
+        """The model that proposes a server's tokens, where one does."""
         config = self._profile.servers[server]
-        proposer = proposer_of(config) if isinstance(config, LlamaCppServer) else None
+        proposer = proposer_of(config) if isinstance(config, VllmServer | LlamaCppServer) else None
         return find_model(proposer) if proposer is not None else None
 
     def _local_server(self, name: str, source: ModelSource) -> LocalServer:

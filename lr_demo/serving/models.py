@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lr_demo.config import DraftModelSpeculation, LlamaCppServer, VllmServer
+from lr_demo.config import DraftModelSpeculation, EagleSpeculation, LlamaCppServer, VllmServer
 from lr_demo.errors import WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
@@ -59,11 +59,12 @@ def find_model(config: VllmServer | LlamaCppServer) -> ModelSource:
     )
 
 
-def proposer_of(config: LlamaCppServer) -> LlamaCppServer | None:
+def proposer_of(config: VllmServer | LlamaCppServer) -> VllmServer | LlamaCppServer | None:
     """What a server would be of the model that proposes its tokens; None where no model does."""
-    if not isinstance(config.speculation, DraftModelSpeculation):
-        return None
-    return config.model_copy(update={"model": config.speculation.model, "speculation": None})
+    match config.speculation:
+        case DraftModelSpeculation(model=model) | EagleSpeculation(model=model):
+            return config.model_copy(update={"model": model, "speculation": None})
+    return None
 
 
 def language_model_names() -> str:
@@ -92,3 +93,18 @@ async def prepare_model(
     if digest is None:
         digest = (await in_thread(lambda check: hash_file(file, check))).hexdigest()
     return str(await ensure_converted(cache, file, digest, report))
+
+
+async def prepare_proposer(
+    config: VllmServer | LlamaCppServer, cache: Cache, weights: Weights, report: Report
+) -> VllmServer | LlamaCppServer:
+    """The same server, whose speculation names the model as the engine is to be told it. The weights are there.
+
+    Raises:
+        WeightsError: there is no such model, or it cannot be converted.
+    """
+    proposer = proposer_of(config)
+    if proposer is None or config.speculation is None:
+        return config
+    model = await prepare_model(proposer, find_model(proposer), cache, weights, report)
+    return config.model_copy(update={"speculation": config.speculation.model_copy(update={"model": model})})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from lr_demo.config import LlamaCppServer, VllmServer
+from lr_demo.config import DraftModelSpeculation, LlamaCppServer, VllmServer
 from lr_demo.errors import ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
@@ -18,7 +18,7 @@ from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
 from lr_demo.serving.launch_vllm import launch_vllm
-from lr_demo.serving.models import ModelSource, find_model, prepare_model, proposer_of
+from lr_demo.serving.models import ModelSource, prepare_model, prepare_proposer
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.status import ServerState
 from lr_demo.serving.weights import Weights
@@ -70,21 +70,19 @@ class LocalServer:
             ServingError: it does not come up.
         """
         self._tell(ServerState.CONVERTING if isinstance(self._config, VllmServer) else ServerState.LOADING, "")
-        model = await prepare_model(
-            self._config,
-            self._source,
-            self._cache,
-            self._weights,
-            lambda share, sentence: self._tell(ServerState.CONVERTING, sentence, share),
-        )
-        proposer = await self._prepare_proposer()
+
+        def report(share: float | None, sentence: str, /) -> None:
+            self._tell(ServerState.CONVERTING, sentence, share)
+
+        model = await prepare_model(self._config, self._source, self._cache, self._weights, report)
+        self._config = await prepare_proposer(self._config, self._cache, self._weights, report)
         deaths: deque[float] = deque(maxlen=RESTARTS + 1)
         port = self._new_port()
         ports_left = _PORTS_TRIED - 1
         while True:
             self._log = self._cache.new_log(self._name)
             self._tell(ServerState.LOADING, "starting", 0.0)
-            ended = await self._run_once(self._launch(model, proposer, port), self._log)
+            ended = await self._run_once(self._launch(model, port), self._log)
             if not self.ready.is_set():
                 if ports_left and any(PORT_IN_USE.search(line) for line in ended.tail):
                     port, ports_left = self._new_port(), ports_left - 1
@@ -105,16 +103,10 @@ class LocalServer:
             port: int = probe.getsockname()[1]
             return port
 
-    async def _prepare_proposer(self) -> Path | None:
-        """The file of the model that proposes tokens, where one does."""
-        config = proposer_of(self._config) if isinstance(self._config, LlamaCppServer) else None
-        if config is None:
-            return None
-        path = await prepare_model(config, find_model(config), self._cache, self._weights, lambda share, sentence: None)
-        return Path(path)
-
-    def _launch(self, model: str, proposer: Path | None, port: int) -> Launch:
+    def _launch(self, model: str, port: int) -> Launch:
         if isinstance(self._config, LlamaCppServer):
+            speculation = self._config.speculation
+            proposer = Path(speculation.model) if isinstance(speculation, DraftModelSpeculation) else None
             return launch_llama_cpp(self._config, self._config.model, Path(model), port, proposer)
         return launch_vllm(self._config, self._config.model, model, port, self._cache.compiled)
 
