@@ -1,4 +1,4 @@
-"""The command line: `python -m lr_demo run | serve | doctor`."""
+"""The command line: `python -m lr_demo run | serve | plan | doctor`."""
 
 import asyncio
 import codecs
@@ -27,10 +27,16 @@ from lr_demo.config import (
 )
 from lr_demo.doctor import examine
 from lr_demo.errors import ConfigError, LookaheadError, UserError
+from lr_demo.plan_view import plan_as_json, show_plan
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
 from lr_demo.runs.roles import check_runnable
-from lr_demo.serving.hardware import choose_profile
+from lr_demo.serving.cache import Cache
+from lr_demo.serving.config_json import Architectures
+from lr_demo.serving.hardware import choose_profile, inspect_hardware
+from lr_demo.serving.placement import check_stated, gpu_supply
+from lr_demo.serving.plan import make_plan
+from lr_demo.serving.vllm_options import check_options
 from lr_demo.terminal import RunView, phase_exit_code, plain, show_fleet, show_summary
 
 PROGRAM = "python -m lr_demo"
@@ -149,6 +155,32 @@ def serve(
         _say(f"Lookahead Live comes up on http://{host}:{port} (Ctrl-C ends it)")
         serve_pages(manager, host=host, port=port)
     return 0
+
+
+@app.command()
+def plan(
+    profile: Annotated[
+        str | None, typer.Argument(help="Name of a profile, or path of a .yaml file. Default: what suits this machine.")
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(help="Plan for so many GPUs, not for those of this machine.")] = None,
+    gpu_memory_gib: Annotated[float | None, typer.Option(help="Memory of each of these GPUs, GiB.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the plan as one JSON object and nothing else.")
+    ] = False,
+) -> int:
+    """Say what a profile would start, where, and whether it fits. Starts nothing.
+
+    Exit code: 0 it fits, 2 it does not, or a mistake in the profile.
+    """
+    check_stated(gpus, gpu_memory_gib)
+    chosen, cache, hardware = _profile(profile), Cache.default(), inspect_hardware()
+    supply = gpu_supply(chosen, hardware, gpus, gpu_memory_gib)
+    made = make_plan(chosen, supply, hardware.memory, cache, Architectures(cache), check_options)
+    if as_json:
+        print(json.dumps(plan_as_json(made)))
+    else:
+        show_plan(Console(), made)
+    return 0 if made.fits else 2
 
 
 @app.command()

@@ -8,7 +8,7 @@ from lr_demo.config import DraftModelSpeculation, EagleSpeculation, LlamaCppServ
 from lr_demo.errors import WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
-from lr_demo.serving.conversion import ensure_converted
+from lr_demo.serving.conversion import converted_folder, ensure_converted
 from lr_demo.serving.hashing import hash_file, in_thread
 from lr_demo.serving.progress import Report
 from lr_demo.serving.weights import Weights
@@ -107,4 +107,30 @@ async def prepare_proposer(
     if proposer is None or config.speculation is None:
         return config
     model = await prepare_model(proposer, find_model(proposer), cache, weights, report)
+    return config.model_copy(update={"speculation": config.speculation.model_copy(update={"model": model})})
+
+
+def planned_model(config: VllmServer | LlamaCppServer, source: ModelSource, cache: Cache) -> str:
+    """What `prepare_model` will return; nothing is fetched or converted. A local .gguf file for vLLM stays itself."""
+    match source:
+        case HubModel():
+            return source.repository
+        case LocalModel():
+            return str(source.path)
+        case CatalogueEntry():
+            pinned = source.files[0]
+            file = Weights(cache, ()).folder(source) / pinned.path
+            return str(file if isinstance(config, LlamaCppServer) else converted_folder(cache, file, pinned.sha256))
+
+
+def planned_drafter(config: VllmServer | LlamaCppServer, cache: Cache) -> VllmServer | LlamaCppServer:
+    """What `prepare_drafter` will return; nothing is fetched or converted.
+
+    Raises:
+        WeightsError: there is no such model.
+    """
+    drafter = drafter_of(config)
+    if drafter is None or config.speculation is None:
+        return config
+    model = planned_model(drafter, find_model(drafter), cache)
     return config.model_copy(update={"speculation": config.speculation.model_copy(update={"model": model})})
