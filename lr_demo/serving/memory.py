@@ -54,14 +54,14 @@ class Memory:
 
 
 def vllm_memory(
-    config: VllmServer, model: Architecture, drafter: Architecture | None, settings: RunSettings, total: int
+    config: VllmServer, model: Architecture, proposer: Architecture | None, settings: RunSettings, total: int
 ) -> Memory:
     """A vLLM server on GPUs of `total` bytes each, or in a machine's memory of `total` bytes."""
     element, tensor, pipeline = element_bytes(config), config.tensor_parallel_size, config.pipeline_parallel_size
     weights, token = model.weight_bytes(element, tensor, pipeline), model.cache_bytes(element, tensor, pipeline)
-    if drafter is not None:  # whole on every stage of a pipeline
-        weights += drafter.weight_bytes(element, tensor)
-        token += drafter.cache_bytes(element, tensor)
+    if proposer is not None:  # whole on every stage of a pipeline
+        weights += proposer.weight_bytes(element, tensor)
+        token += proposer.cache_bytes(element, tensor)
     needed = tokens_needed(config, settings)
     if not gpus_of(config):
         given = int(config.kv_cache_gib * GIB)

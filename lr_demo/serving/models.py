@@ -67,6 +67,11 @@ def proposer_of(config: VllmServer | LlamaCppServer) -> VllmServer | LlamaCppSer
     return None
 
 
+def proposer_file(config: LlamaCppServer) -> Path | None:
+    """The file of the model that proposes tokens, of a server that was prepared or planned."""
+    return Path(config.speculation.model) if isinstance(config.speculation, DraftModelSpeculation) else None
+
+
 def language_model_names() -> str:
     """The catalogue's language models, for messages."""
     return ", ".join(name for name, entry in CATALOGUE.items() if entry.kind == "gguf")
@@ -123,14 +128,14 @@ def planned_model(config: VllmServer | LlamaCppServer, source: ModelSource, cach
             return str(file if isinstance(config, LlamaCppServer) else converted_folder(cache, file, pinned.sha256))
 
 
-def planned_drafter(config: VllmServer | LlamaCppServer, cache: Cache) -> VllmServer | LlamaCppServer:
-    """What `prepare_drafter` will return; nothing is fetched or converted.
+def planned_proposer(config: VllmServer | LlamaCppServer, cache: Cache) -> VllmServer | LlamaCppServer:
+    """What `prepare_proposer` will return; nothing is fetched or converted.
 
     Raises:
         WeightsError: there is no such model.
     """
-    drafter = drafter_of(config)
-    if drafter is None or config.speculation is None:
+    proposer = proposer_of(config)
+    if proposer is None or config.speculation is None:
         return config
-    model = planned_model(drafter, find_model(drafter), cache)
+    model = planned_model(proposer, find_model(proposer), cache)
     return config.model_copy(update={"speculation": config.speculation.model_copy(update={"model": model})})

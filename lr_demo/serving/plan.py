@@ -25,10 +25,11 @@ from lr_demo.serving.models import (
     HubModel,
     LocalModel,
     ModelSource,
-    drafter_of,
     find_model,
-    planned_drafter,
     planned_model,
+    planned_proposer,
+    proposer_file,
+    proposer_of,
 )
 from lr_demo.serving.placement import GpuSupply, misplaced
 from lr_demo.serving.processes import Command
@@ -138,9 +139,9 @@ class _Planner:
             plan = replace(plan, place=_on_processor(config))
         try:
             source = find_model(config)
-            drafter = drafter_of(config)
-            model, config = planned_model(config, source, self._cache), planned_drafter(config, self._cache)
-            drafter_source = find_model(drafter) if drafter is not None else None
+            proposer = proposer_of(config)
+            model, config = planned_model(config, source, self._cache), planned_proposer(config, self._cache)
+            proposer_source = find_model(proposer) if proposer is not None else None
         except WeightsError as error:
             return replace(plan, refusals=(str(error),))
         plan = replace(plan, command=self._command(config, model, port))
@@ -152,26 +153,26 @@ class _Planner:
             return replace(plan, notes=(f"its memory was not checked: {error}", *_notes(config)))
         if isinstance(config, LlamaCppServer):
             return replace(plan, memory=llama_cpp_memory(config, shape, _file_size(source)), notes=_notes(config))
-        return self._vllm(plan, config, shape, drafter_source)
+        return self._vllm(plan, config, shape, proposer_source)
 
     def _command(self, config: VllmServer | LlamaCppServer, model: str, port: int) -> Command:
         if isinstance(config, LlamaCppServer):
-            return launch_llama_cpp(config, config.model, Path(model), 0).command
+            return launch_llama_cpp(config, config.model, Path(model), 0, proposer_file(config)).command
         return launch_vllm(config, config.model, model, port, self._cache.root / "compiled").command
 
     def _vllm(
-        self, plan: ServerPlan, config: VllmServer, model: Architecture, drafter_source: ModelSource | None
+        self, plan: ServerPlan, config: VllmServer, model: Architecture, proposer_source: ModelSource | None
     ) -> ServerPlan:
-        notes, drafter = list(_notes(config)), None
-        if drafter_source is not None:
+        notes, proposer = list(_notes(config)), None
+        if proposer_source is not None:
             try:
-                drafter = self._architectures(drafter_source)
+                proposer = self._architectures(proposer_source)
             except UnknownArchitecture as error:
                 notes.append(f"the memory of the model that proposes tokens was not counted: {error}")
         total = min((self._gpus.memory[gpu] for gpu in plan.gpus), default=self._machine_memory)
-        if refusals := shape_refusals(config, model, drafter):
+        if refusals := shape_refusals(config, model, proposer):
             return replace(plan, notes=tuple(notes), refusals=refusals)
-        memory = vllm_memory(config, model, drafter, self._profile.defaults, total)
+        memory = vllm_memory(config, model, proposer, self._profile.defaults, total)
         refusals = () if memory.fits else (too_small(config, memory, total),)
         return replace(plan, memory=memory, notes=tuple(notes), refusals=refusals)
 

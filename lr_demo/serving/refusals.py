@@ -8,7 +8,7 @@ from lr_demo.serving.launch_vllm import gpus_of
 from lr_demo.serving.memory import GIB, Memory
 
 
-def shape_refusals(config: VllmServer, model: Architecture, drafter: Architecture | None) -> tuple[str, ...]:
+def shape_refusals(config: VllmServer, model: Architecture, proposer: Architecture | None) -> tuple[str, ...]:
     """What vLLM would refuse because of the model's shape, or of the one that proposes tokens."""
     tensor, pipeline = config.tensor_parallel_size, config.pipeline_parallel_size
     refusals = []
@@ -22,12 +22,12 @@ def shape_refusals(config: VllmServer, model: Architecture, drafter: Architectur
             f"max_model_len {config.max_model_len:,} is more than the {model.context:,} tokens {config.model} was "
             f"made for: lower it to {model.context} or less"
         )
-    if drafter is not None and config.speculation is not None:
-        if reason := drafter.indivisible(tensor):
+    if proposer is not None and config.speculation is not None:
+        if reason := proposer.indivisible(tensor):
             refusals.append(f"tensor_parallel_size {tensor} {reason} (the model that proposes tokens)")
-        if config.speculation.method == "draft_model" and drafter.vocabulary != model.vocabulary:
+        if config.speculation.method == "draft_model" and proposer.vocabulary != model.vocabulary:
             refusals.append(
-                f"the model that proposes tokens has a vocabulary of {drafter.vocabulary:,}, {config.model} one of "
+                f"the model that proposes tokens has a vocabulary of {proposer.vocabulary:,}, {config.model} one of "
                 f"{model.vocabulary:,}: they must be the same for draft_model speculation"
             )
     return tuple(refusals)

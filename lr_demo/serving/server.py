@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from lr_demo.config import DraftModelSpeculation, LlamaCppServer, VllmServer
+from lr_demo.config import LlamaCppServer, VllmServer
 from lr_demo.errors import ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
@@ -18,7 +18,7 @@ from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
 from lr_demo.serving.launch_vllm import launch_vllm
-from lr_demo.serving.models import ModelSource, prepare_model, prepare_proposer
+from lr_demo.serving.models import ModelSource, prepare_model, prepare_proposer, proposer_file
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.status import ServerState
 from lr_demo.serving.weights import Weights
@@ -105,9 +105,7 @@ class LocalServer:
 
     def _launch(self, model: str, port: int) -> Launch:
         if isinstance(self._config, LlamaCppServer):
-            speculation = self._config.speculation
-            proposer = Path(speculation.model) if isinstance(speculation, DraftModelSpeculation) else None
-            return launch_llama_cpp(self._config, self._config.model, Path(model), port, proposer)
+            return launch_llama_cpp(self._config, self._config.model, Path(model), port, proposer_file(self._config))
         return launch_vllm(self._config, self._config.model, model, port, self._cache.compiled)
 
     async def _run_once(self, launch: Launch, log: Path) -> processes.Ended:

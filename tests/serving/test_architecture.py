@@ -15,7 +15,7 @@ from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.config_json import SHIPPED, Architectures
 from lr_demo.serving.conversion import converted_folder
 from lr_demo.serving.errors import UnknownArchitecture
-from lr_demo.serving.models import HubModel, LocalModel, drafter_of, find_model
+from lr_demo.serving.models import HubModel, LocalModel, find_model, proposer_of
 
 GIB = 2**30
 
@@ -49,8 +49,8 @@ def test_every_model_of_a_shipped_profile_has_a_known_architecture(tmp_path: Pat
     for name in profile_names():
         for server in load_profile(name).servers.values():
             if isinstance(server, VllmServer | LlamaCppServer):
-                drafter = drafter_of(server)
-                for config in (server, drafter) if drafter else (server,):
+                proposer = proposer_of(server)
+                for config in (server, proposer) if proposer else (server,):
                     assert architectures(find_model(config)).parameters > 1e8
 
 
