@@ -1,6 +1,7 @@
 """Who plays in a run: from a profile, its running servers and the settings to models, verifier and scorer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from lr_demo.decoding.engine import Cast
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
+from lr_demo.models.replicas import Replicas
 from lr_demo.models.simulated_pair import simulated_models
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.embedding import EmbeddingVerifier
@@ -70,7 +72,8 @@ class Casting:
         self._profile = profile
         self._endpoint = endpoint
         self._embedder_folder = embedder_folder
-        self._models: dict[str, OpenAIModel] = {}
+        self._models: dict[str, LanguageModel] = {}
+        self._clients: list[OpenAIModel] = []
         self._embedder: LocalEmbedder | None = None
 
     def cast(self, settings: RunSettings) -> Cast:
@@ -94,9 +97,9 @@ class Casting:
 
     async def close(self) -> None:
         """Close every client."""
-        while self._models:
-            _, model = self._models.popitem()
-            await model.close()
+        self._models.clear()
+        while self._clients:
+            await self._clients.pop().close()
         if self._embedder is not None:
             await self._embedder.close()
             self._embedder = None
@@ -110,11 +113,15 @@ class Casting:
             return target, draft if "draft" in players else None
         return self._model(players["target"]), self._model(players["draft"]) if "draft" in players else None
 
-    def _model(self, server: str) -> "OpenAIModel":
+    def _model(self, server: str) -> LanguageModel:
         if server not in self._models:
             from lr_demo.models.openai_compatible import OpenAIModel  # a second to import: only where it is used
 
-            self._models[server] = OpenAIModel(self._endpoint(server))
+            endpoint = self._endpoint(server)
+            addresses = (endpoint.base_url, *endpoint.replicas)
+            clients = [OpenAIModel(replace(endpoint, base_url=address)) for address in addresses]
+            self._clients += clients
+            self._models[server] = clients[0] if len(clients) == 1 else Replicas(clients)
         return self._models[server]
 
     def _verifier(self, settings: RunSettings) -> Verifier:

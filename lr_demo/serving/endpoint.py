@@ -19,3 +19,5 @@ class Endpoint:
     """Label of the tokenizer."""
     family: str
     api_key: str = "none"
+    replicas: tuple[str, ...] = ()
+    """Addresses of further servers of the same model."""

@@ -14,7 +14,7 @@ from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.models import ModelSource, find_model, proposer_of
-from lr_demo.serving.readiness import check_completion
+from lr_demo.serving.readiness import check_replicas
 from lr_demo.serving.server import LocalServer
 from lr_demo.serving.sources import Source, default_sources
 from lr_demo.serving.status import ServerState, ServerStatus
@@ -190,7 +190,7 @@ class Fleet:
 
     async def _connect(self, name: str, config: EndpointServer) -> None:
         """Make sure a server that runs already answers."""
-        self._update(name, ServerState.LOADING, f"asking {config.base_url} for a token")
+        self._update(name, ServerState.LOADING, f"asking {' and '.join(config.addresses)} for a token")
         try:
             key = "none"
             if config.api_key_env is not None:
@@ -203,12 +203,14 @@ class Fleet:
             endpoint = Endpoint(
                 config.addresses[0], config.dialect, config.model, config.model, config.vocabulary, config.family, key
             )
-            await check_completion(endpoint)
+            endpoint, problems = await check_replicas(endpoint, config.addresses)
         except ServingError as error:
             self._update(name, ServerState.FAILED, str(error))
             raise
         self._publish(name, endpoint)
-        self._update(name, ServerState.READY, f"serving at {config.base_url}", 1.0)
+        answering = " and ".join((endpoint.base_url, *endpoint.replicas))
+        left_out = "".join(f"; left out until the next start: {problem}" for problem in problems)
+        self._update(name, ServerState.READY, f"serving at {answering}{left_out}", 1.0)
 
     def _embedder_entry(self, name: str) -> CatalogueEntry:
         entry = CATALOGUE.get(name)

@@ -1,5 +1,8 @@
 """A server counts as ready when a real completion came back from it, not before."""
 
+import asyncio
+from dataclasses import replace
+
 import httpx
 from pydantic import BaseModel, ValidationError
 
@@ -49,3 +52,23 @@ async def check_completion(endpoint: Endpoint) -> None:
         ) from None
     if not answered.choices:
         raise ServingError(f"{endpoint.name} at {endpoint.base_url} answers without a completion")
+
+
+async def check_replicas(endpoint: Endpoint, addresses: list[str]) -> tuple[Endpoint, list[str]]:
+    """Ask every address of a server for a token: the endpoint with those that answer, and what is wrong with others.
+
+    Raises:
+        ServingError: no completion came back from any of them.
+    """
+    asked = (check_completion(replace(endpoint, base_url=address)) for address in addresses)
+    answers = dict(zip(addresses, await asyncio.gather(*asked, return_exceptions=True), strict=True))
+    problems = []
+    for answer in answers.values():
+        if isinstance(answer, ServingError):
+            problems.append(str(answer))
+        elif answer is not None:
+            raise answer
+    if len(problems) == len(addresses):
+        raise ServingError("; ".join(problems))
+    first, *others = (address for address, answer in answers.items() if answer is None)
+    return replace(endpoint, base_url=first, replicas=tuple(others)), problems
