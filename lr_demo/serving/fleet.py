@@ -14,10 +14,12 @@ from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.models import ModelSource, find_model, proposer_of
+from lr_demo.serving.placement import check_placement
 from lr_demo.serving.readiness import check_replicas
 from lr_demo.serving.server import LocalServer
 from lr_demo.serving.sources import Source, default_sources
 from lr_demo.serving.status import ServerState, ServerStatus
+from lr_demo.serving.turns import LoadingTurns
 from lr_demo.serving.weights import Weights
 
 EMBEDDER = "embedder"
@@ -43,6 +45,7 @@ class Fleet:
         self._cache = Cache(cache) if cache else Cache.default()
         self._weights = Weights(self._cache, default_sources() if sources is None else sources)
         self._on_change = on_change
+        self._turns = LoadingTurns()
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
         self._embedder_folder: Path | None = None
@@ -106,6 +109,7 @@ class Fleet:
     async def _run(self, ready: asyncio.Future[None]) -> None:
         """The fleet's life, until cancelled; `ready` tells whether everything came up."""
         try:
+            check_placement(self._profile)
             servers = await self._fetch_weights()
             async with asyncio.TaskGroup() as living:
                 for name, server in servers.items():
@@ -154,9 +158,8 @@ class Fleet:
     def _local_server(self, name: str, source: ModelSource) -> LocalServer:
         config = self._profile.servers[name]
         assert isinstance(config, VllmServer | LlamaCppServer)
-        return LocalServer(
-            name, config, source, self._cache, self._weights, partial(self._update, name), partial(self._publish, name)
-        )
+        update, publish = partial(self._update, name), partial(self._publish, name)
+        return LocalServer(name, config, source, self._cache, self._weights, update, publish, self._turns)
 
     async def _fetch(self, entry: CatalogueEntry, names: list[str]) -> None:
         def report(share: float | None, sentence: str, /) -> None:

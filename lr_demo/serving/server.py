@@ -5,6 +5,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,11 @@ from lr_demo.serving.catalogue import CatalogueEntry
 from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
-from lr_demo.serving.launch_vllm import launch_vllm
+from lr_demo.serving.launch_vllm import gpus_of, launch_vllm
 from lr_demo.serving.models import ModelSource, prepare_model, prepare_proposer, proposer_file
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.status import ServerState
+from lr_demo.serving.turns import LoadingTurns
 from lr_demo.serving.weights import Weights
 
 RESTARTS = 2
@@ -47,6 +49,7 @@ class LocalServer:
         weights: Weights,
         update: Update,
         publish: Callable[[Endpoint], None],
+        turns: LoadingTurns,
     ) -> None:
         self.ready = asyncio.Event()
         """Set when a completion came back for the first time."""
@@ -57,6 +60,7 @@ class LocalServer:
         self._weights = weights
         self._update = update
         self._publish = publish
+        self._turns = turns
         self._log: Path | None = None
         self._port = 0
 
@@ -120,6 +124,8 @@ class LocalServer:
             self._tell(ServerState.LOADING, sentence, share)
 
         listener = _LogListener(launch, address, loading)
+        turn = AsyncExitStack()
+        await turn.enter_async_context(self._turns.of(self._gpus()))
         process = asyncio.create_task(processes.run(launch.command, log, listener.feed))
         ready = asyncio.create_task(self._become_ready(address))
         try:
@@ -128,11 +134,16 @@ class LocalServer:
                 await asyncio.wait({process}, timeout=_DEATH_NOTICE_S)
                 if not process.done():
                     raise failure
+            await turn.aclose()
             return await process
         finally:
             process.cancel()
             ready.cancel()
             await asyncio.gather(process, ready, return_exceptions=True)
+            await turn.aclose()
+
+    def _gpus(self) -> tuple[int, ...]:
+        return gpus_of(self._config) if isinstance(self._config, VllmServer) else ()
 
     async def _become_ready(self, address: asyncio.Future[str]) -> None:
         entry = self._source if isinstance(self._source, CatalogueEntry) else None
