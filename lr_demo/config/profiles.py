@@ -152,17 +152,17 @@ def parse_profile(text: str, file: str) -> Profile:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
-            keys, line = _locate(root, problem["loc"])
+            keys, line = _locate(root, problem["loc"], missing=problem["type"] == "missing")
             message = problem["msg"].removeprefix("Value error, ")
             lines.append(f"{file}, line {line}, key {'.'.join(keys) or '(top level)'}: {message}")
         raise ConfigError("\n".join(lines)) from None
 
 
-def _locate(root: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[list[str], int]:
+def _locate(root: yaml.Node | None, loc: tuple[int | str, ...], missing: bool) -> tuple[list[str], int]:
     """The keys of a validation error and the line (from 1) of the deepest one that is in the file.
 
-    A discriminated union puts its tag into `loc`; a part that is no key of the file is left out,
-    except the last one, which may be a key that is missing.
+    A union puts the tag or type of its member into `loc`; a part that is no key of the file is left out,
+    except the last one of a key that is missing.
     """
     keys: list[str] = []
     node, line = root, (root.start_mark.line if root else 0) + 1
@@ -178,6 +178,6 @@ def _locate(root: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[list[st
         if child is not None:
             node = child
             keys.append(str(part))
-        elif index == len(loc) - 1:
+        elif missing and index == len(loc) - 1:
             keys.append(str(part))
     return keys, line
