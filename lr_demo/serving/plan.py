@@ -190,7 +190,7 @@ def _notes(config: VllmServer | LlamaCppServer) -> tuple[str, ...]:
     if isinstance(config, VllmServer) and config.extra_args:
         notes.append(f"what {' '.join(config.extra_args)} changes in memory is not counted")
     if isinstance(config.speculation, SuffixSpeculation):
-        notes.append("suffix speculation needs the package arctic-inference beside vLLM: pip install arctic-inference")
+        notes.append("suffix speculation needs the package arctic-inference beside vLLM (0.1.1 for vLLM 0.32)")
     return tuple(notes)
 
 
