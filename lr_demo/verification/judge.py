@@ -67,13 +67,26 @@ class JudgeVerifier:
         drafted, target = conclusion(comparison.drafted_text), conclusion(comparison.target_text)
         if self._numbers_first and drafted != target:
             return Judgement(False, reason=f"the draft comes to {_said(drafted)}, the target to {_said(target)}")
-        if self._around is None:
-            self._around = await around_place(self._model, _CHAT)
-        before, behind = self._around
+        before, behind = await self._frame()
         case = await self._model.encode(_case(comparison.target_text, comparison.drafted_text))
         same = self._probability(await self._model.choose([*before, *case, *behind], (YES, NO)))
         accepted = same >= self._threshold
         return Judgement(accepted, same, f"{same:.0%} sure that both say the same")
+
+    async def warm_up(self) -> None:
+        """Have the server read what stands in front of every case: seconds on a processor, once, for no verdict to pay.
+
+        Raises:
+            ModelError: the server failed.
+        """
+        before, behind = await self._frame()
+        await self._model.choose([*before, *behind], (YES, NO))
+
+    async def _frame(self) -> tuple[list[int], list[int]]:
+        """Ids in front of a case and behind it."""
+        if self._around is None:
+            self._around = await around_place(self._model, _CHAT)
+        return self._around
 
     def _probability(self, logprobs: dict[str, float]) -> float:
         """Of Yes, where the answer is Yes or No."""
