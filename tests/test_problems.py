@@ -73,6 +73,16 @@ def test_schemes_are_compared_and_what_is_done_is_not_run_again(
     assert "3 problems of p.jsonl, profile simulated-quick" in capsys.readouterr().out
 
 
+def test_answers_that_are_plain_decodings_own_are_counted(comparison: Comparison) -> None:
+    files = [str(comparison.problems), "--profile", str(comparison.profile), "--rows", str(comparison.rows)]
+    assert main([*files, "--scheme", "ar", "--scheme", "lr-exact", "--temperature", "0"], app) == 0
+    plain, exact = comparison.kept()[:2]
+    other = exact.model_copy(update={"summary": exact.summary.model_copy(update={"answer": "another"})})
+    assert [each.same_answer for each in totals([plain, exact])] == [1, 1]
+    assert [each.same_answer for each in totals([plain, other])] == [1, 0]
+    assert totals([exact])[0].same_answer is None
+
+
 @pytest.mark.parametrize("other", [("--seed", "2"), ("--lookahead", "1"), ("--max-tokens", "40")])
 def test_runs_with_other_settings_are_not_mixed_in(comparison: Comparison, other: tuple[str, str]) -> None:
     comparison.run("--count", "1")

@@ -90,6 +90,8 @@ class Totals(BaseModel):
     """Tokens of all answers over the seconds of all runs."""
     speedup: float | None
     """Over plain decoding, on the problems that both have solved or tried."""
+    same_answer: int | None
+    """Answers that are plain decoding's, letter for letter."""
     wasted_draft: int
     wasted_target: int
 
@@ -115,6 +117,7 @@ def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Tot
     summaries = [row.summary for row in solved.values()]
     compared = sum(each.accepted + each.corrected for each in summaries)
     shared = solved.keys() & plain.keys()
+    answers = [(solved[problem].summary.answer, plain[problem].summary.answer) for problem in shared]
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
     return Totals(
         scheme=scheme,
@@ -124,6 +127,7 @@ def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Tot
         acceptance=sum(each.accepted for each in summaries) / compared if compared else None,
         tokens_per_s=_rate(summaries),
         speedup=own / base if own and base else None,
+        same_answer=sum(own == base for own, base in answers) if answers else None,
         wasted_draft=sum(each.wasted_draft_tokens for each in summaries),
         wasted_target=sum(each.wasted_target_tokens for each in summaries),
     )
@@ -138,7 +142,17 @@ def _rate(summaries: Iterable[Summary]) -> float | None:
 def as_table(results: list[Totals], title: str) -> Table:
     """The comparison, a line for each scheme."""
     table = Table(title=title)
-    for column in ("scheme", "right", "unfinished", "acceptance", "tokens/s", "× plain", "wasted draft", "target"):
+    for column in (
+        "scheme",
+        "right",
+        "unfinished",
+        "acceptance",
+        "tokens/s",
+        "× plain",
+        "same answer",
+        "wasted draft",
+        "target",
+    ):
         table.add_column(column, justify="left" if column == "scheme" else "right")
     for each in results:
         table.add_row(
@@ -148,6 +162,7 @@ def as_table(results: list[Totals], title: str) -> Table:
             "–" if each.acceptance is None else f"{each.acceptance:.0%}",
             "–" if each.tokens_per_s is None else f"{each.tokens_per_s:.2f}",
             "–" if each.speedup is None else f"{each.speedup:.2f}",
+            "–" if each.same_answer is None else str(each.same_answer),
             str(each.wasted_draft),
             str(each.wasted_target),
         )
