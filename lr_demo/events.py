@@ -79,16 +79,22 @@ class RunStarted(_Event):
     """The run's settings, by the names of `config.RunSettings`."""
     models: dict[str, str]
     """Role to model name."""
+    servers: dict[str, str] = {}
+    """Role to the server that played it, as the profile names it."""
+    speculation: str = ""
+    """Token-level speculation of the target's server, in words; empty where there was none."""
     started_at: str
     """Wall-clock time, ISO 8601 with zone."""
     simulated: bool = False
     """True where no real model takes part: every figure of the run carries that label."""
     baseline: str | None = None
     """Run id of the autoregressive baseline this run is compared with."""
+    at_once: bool = False
+    """True where run and baseline were measured at the same time, each on devices of its own."""
     hardware: str = ""
     """What it ran on, for people."""
     fingerprint: str = ""
-    """Stands for the servers and texts of the profile: equal ones make two runs comparable."""
+    """Stands for the servers and texts that the run was computed with: equal ones make two runs comparable."""
 
 
 class CycleStarted(_Event):
@@ -196,12 +202,37 @@ class RoleRecovered(_Event):
     role: Role
 
 
+class TokenSpeculation(BaseModel):
+    """What token-level speculation came to, as the target's server counted it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drafts: int
+    """Passes of the target that had proposals to check."""
+    proposed_tokens: int
+    """Tokens proposed in them."""
+    accepted_tokens: int
+    """Of these, tokens that were what the target says."""
+
+    @property
+    def acceptance_rate(self) -> float | None:
+        """Share of the proposed tokens that were accepted, 0 to 1."""
+        return self.accepted_tokens / self.proposed_tokens if self.proposed_tokens else None
+
+    @property
+    def mean_accepted_length(self) -> float | None:
+        """Tokens that a pass with proposals came to: those accepted, and the one the target says itself."""
+        return 1 + self.accepted_tokens / self.drafts if self.drafts else None
+
+
 class RunFinished(_Event):
     type: Literal["run_finished"] = "run_finished"
     status: RunStatus
     reason: str
     """Why it ended: `end_of_sequence`, `token_limit`, `final_answer`, `repeated_step`, `stopped`, or
     for a failed run the message for the user."""
+    speculation: TokenSpeculation | None = None
+    """Of the whole run; None where there was none, or the server does not tell."""
 
 
 Event = Annotated[

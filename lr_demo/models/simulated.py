@@ -6,11 +6,15 @@ gets the same continuation and a drafted step can mean the same as the target's 
 
 import asyncio
 import math
+import random
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
+from lr_demo.config import SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
+from lr_demo.events import TokenSpeculation
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.story import Story, Voice, first_difference
 
@@ -74,19 +78,30 @@ class SimulatedModel:
     batch_cost: Sequence[float] = ()
     """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last goes on. Empty: 1."""
     chunk_tokens: int = 1
-    """Tokens per streamed chunk."""
+    """Least tokens of a streamed chunk; a chunk ends with a pass."""
     choose_seconds: float = 0.0
     failures: Mapping[int, Failure] = field(default_factory=dict)
     """Request number, from 0, to what goes wrong with it."""
     context: int = 2**31
     """Most tokens of prompt and answer together."""
+    speculation: SimulatedSpeculation | None = None
     in_flight: int = 0
     most_in_flight: int = 0
     requests: int = 0
+    drafts: int = 0
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
 
     @property
     def vocabulary(self) -> str:
         return self.words.name
+
+    @property
+    def speculated(self) -> TokenSpeculation:
+        """What its token-level speculation came to so far."""
+        return TokenSpeculation(
+            drafts=self.drafts, proposed_tokens=self.proposed_tokens, accepted_tokens=self.accepted_tokens
+        )
 
     async def context_length(self) -> int:
         return self.context
@@ -108,16 +123,23 @@ class SimulatedModel:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             due = asyncio.get_running_loop().time()
+            tokens = self._tokens(request)
+            written = 0
             ids: tuple[int, ...] = ()
-            for count, (token, finish) in enumerate(self._tokens(request), start=1):
-                if failure is not None and count > failure.after_tokens:
+            for length in self._passes(request):
+                if failure is not None and written >= failure.after_tokens:
                     await self._fail(failure)
                 due += self.seconds_per_token * self._cost()
-                ids += (token,)
-                if finish is not None or len(ids) == self.chunk_tokens:
+                passed = list(islice(tokens, length))
+                finish = passed[-1][1]
+                written += len(passed)
+                ids += tuple(token for token, _ in passed)
+                if finish is not None or len(ids) >= self.chunk_tokens:
                     await _wait_until(due)
                     yield Chunk(ids, self.words.decode(ids), finish)
                     ids = ()
+                if finish is not None:
+                    return
         finally:
             self.in_flight -= 1
 
@@ -154,6 +176,27 @@ class SimulatedModel:
                 if finish is not None:
                     return
         yield END_ID, Finish.END
+
+    def _passes(self, request: GenerationRequest) -> Iterator[int]:
+        """Most tokens of each pass, which takes a token's time: one, and what is accepted of the proposals."""
+        most = min(request.max_tokens, self.context - len(request.prompt))
+        chance = random.Random(f"{self.name} {request.seed} {len(request.prompt)}")
+        while True:
+            accepted = self._accepted(most - 1, chance)
+            most -= 1 + accepted
+            yield 1 + accepted
+
+    def _accepted(self, room: int, chance: random.Random) -> int:
+        """Proposals of one pass that are accepted, of at most `room`; counted."""
+        if self.speculation is None or (proposed := min(self.speculation.tokens, room)) < 1:
+            return 0
+        accepted = 0
+        while accepted < proposed and chance.random() < self.speculation.acceptance:
+            accepted += 1
+        self.drafts += 1
+        self.proposed_tokens += proposed
+        self.accepted_tokens += accepted
+        return accepted
 
     def _cost(self) -> float:
         if not self.batch_cost:

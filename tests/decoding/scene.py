@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lr_demo.config import Mode, RunSettings, VerifierKind
+from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.events import Event, RunState, StepKey, fold
 from lr_demo.models.protocol import GREEDY, Sampling
@@ -45,6 +45,8 @@ class Scene:
     verifier: Verifier | None = None
     scorer: StepScorer | None = None
     context: int = 2**31
+    speculation: SimulatedSpeculation | None = None
+    """The target's, whatever the mode."""
 
     words: Vocabulary = field(default_factory=lambda: Vocabulary("words", WORDS), repr=False)
     """The target's, shared by all runs of the scene so that ids can be compared."""
@@ -63,6 +65,7 @@ class Scene:
             self.verdict_s,
             self.target_failures,
             context=self.context,
+            speculation=self.speculation,
         )
         draft = SimulatedModel(
             "draft",

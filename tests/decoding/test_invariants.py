@@ -6,7 +6,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.benchmark.ideal import asynchronous_s, places
-from lr_demo.config import Mode, RunSettings, Schedule, VerifierKind
+from lr_demo.config import Mode, RunSettings, Schedule, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.answers import final_answer
 from lr_demo.events import Outcome as How
 from lr_demo.events import Role, StepPhase
@@ -32,6 +32,7 @@ scenes = st.builds(
     verdict_s=st.sampled_from([0.0, 0.02, 0.5]),
     same_vocabulary=st.booleans(),
     chunk_tokens=st.integers(1, 3),
+    speculation=st.none() | st.builds(SimulatedSpeculation, tokens=st.integers(1, 8), acceptance=st.floats(0, 1)),
 )
 plans = st.builds(
     settings,
@@ -90,7 +91,7 @@ def _holds_after_the_end(outcome: Outcome, plan: RunSettings) -> None:
 @examples(max_examples=400, deadline=None)
 @given(scenes, plans)
 def test_the_asynchronous_schedule_is_as_short_as_the_ideal_one(scene: Scene, plan: RunSettings) -> None:
-    scene.batch_cost, scene.same_vocabulary = (), True
+    scene.batch_cost, scene.same_vocabulary, scene.speculation = (), True, None
     scene.draft_s *= 1.0123457  # no two ends at the same moment, whose order would decide what is late
     plan = plan.model_copy(
         update={
