@@ -1,10 +1,12 @@
 """Which autoregressive run is a fair baseline of another run: same prompt, settings that matter, servers, hardware."""
 
 import hashlib
+import json
 
-from lr_demo.config import Mode, Profile, RunSettings
+from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
 from lr_demo.events import RunStarted
 from lr_demo.runs.race import recorded_settings
+from lr_demo.runs.roles import server_names
 
 MATTERS = ("temperature", "seed", "max_tokens")
 """The settings that decide an autoregressive run."""
@@ -15,16 +17,27 @@ def baseline_settings(settings: RunSettings) -> RunSettings:
     return settings.model_copy(update={"mode": Mode.AUTOREGRESSIVE, "threshold": None})
 
 
-def fingerprint(profile: Profile) -> str:
-    """Stands for what a profile's runs are computed with: servers, roles, texts; not its name or defaults."""
-    what = profile.model_dump_json(include={"servers", "roles", "embedder", "system_prompt", "simulation"})
-    return hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
+def fingerprint(profile: Profile, settings: RunSettings) -> str:
+    """Stands for what a run is computed with: the servers that play in it, and the texts.
+
+    What else there is in the profile does not count: a plain target's baseline stays one when the
+    speculative target is set up in another way.
+    """
+    servers = {role: profile.servers[name] for role, name in server_names(profile, settings).items()}
+    embeds = settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING
+    what = {
+        "servers": {role: server.model_dump(mode="json", exclude={"on_demand"}) for role, server in servers.items()},
+        "embedder": profile.embedder if embeds else None,
+        "system_prompt": profile.system_prompt,
+        "simulation": profile.simulation.model_dump(mode="json") if profile.simulated else None,
+    }
+    return hashlib.blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def is_baseline(started: RunStarted, prompt: str, settings: RunSettings, servers: str, hardware: str) -> bool:
     """Whether a run that began like this is a baseline for `prompt` with `settings` on these servers.
 
-    `servers` is the profile's `fingerprint`.
+    `servers` is the `fingerprint` of the baseline's settings.
     """
     if (started.mode, started.prompt) != (Mode.AUTOREGRESSIVE, prompt):
         return False

@@ -44,7 +44,6 @@ class EngineThread:
     def __init__(self, profile: Profile, hardware: str) -> None:
         self._profile = profile
         self._hardware = hardware
-        self._fingerprint = fingerprint(profile)
         self._changes = Signal()
         """Of the fleet, and of its being up or closed."""
         self._fleet = Fleet(profile, on_change=self._changes.notify)
@@ -213,7 +212,7 @@ class EngineThread:
             simulated=self._profile.simulated,
             baseline=reference.id if reference is not None and measured else None,
             hardware=self._hardware,
-            fingerprint=self._fingerprint,
+            fingerprint=fingerprint(self._profile, handle.settings),
         )
 
     def _unexpected(self, error: Exception) -> str:

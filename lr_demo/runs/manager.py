@@ -40,7 +40,6 @@ class RunManager:
         self.store = TraceStore(traces_folder)
         self.hardware = hardware if hardware is not None else machine_in_words()
         """What it runs on, for people."""
-        self._fingerprint = fingerprint(profile)
         self._races: dict[str, Race] = {}
         self._runs: dict[str, RunHandle] = {}
         self._lock = threading.Lock()
@@ -163,7 +162,9 @@ class RunManager:
         def fits(started: RunStarted | None, finished: RunFinished | None) -> bool:
             if started is None or finished is None or finished.status is not RunStatus.FINISHED:
                 return False
-            return is_baseline(started, prompt, settings, self._fingerprint, self.hardware)
+        servers = fingerprint(self.profile, baseline_settings(settings))
+
+            return is_baseline(started, prompt, settings, servers, self.hardware)
 
         with self._lock:
             for handle in reversed(self._runs.values()):
