@@ -28,7 +28,7 @@ from lr_demo.events import (
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.race import RunPhase
-from lr_demo.runs.summary import Summary
+from lr_demo.runs.summary import SpeculationFigures, Summary
 from lr_demo.serving.status import ServerState
 
 _REDRAW_S = 0.08
@@ -204,7 +204,18 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.verdict_latency_p50_s is not None:
         late = _number(", {:.3f} s at p95", summary.verdict_latency_p95_s)
         rows.append(("verdicts", f"{summary.verdict_latency_p50_s:.3f} s median{late}"))
+    if (counted := summary.speculation) is not None:
+        rows.append(("speculation", _speculation(counted)))
     return rows
+
+
+def _speculation(counted: SpeculationFigures) -> str:
+    """Token-level speculation in words."""
+    if counted.acceptance_rate is None:
+        return "no token was proposed"
+    of_all = f"{counted.accepted_tokens} of {counted.proposed_tokens} proposed tokens accepted"
+    length = _number(", {:.2f} tokens a pass with proposals", counted.mean_accepted_length)
+    return f"{of_all} ({counted.acceptance_rate:.0%}){length}"
 
 
 def _score(score: float | None) -> str:

@@ -96,8 +96,7 @@ class SimulatedModel:
     def vocabulary(self) -> str:
         return self.words.name
 
-    @property
-    def speculated(self) -> TokenSpeculation:
+    async def count(self) -> TokenSpeculation:
         """What its token-level speculation came to so far."""
         return TokenSpeculation(
             drafts=self.drafts, proposed_tokens=self.proposed_tokens, accepted_tokens=self.accepted_tokens

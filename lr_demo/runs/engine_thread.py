@@ -1,6 +1,7 @@
 """The thread in which everything happens: an event loop with the fleet, and the runs one after the other."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import TypeVarTuple
 
 from lr_demo.config import Profile
-from lr_demo.decoding.engine import decode
+from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.race import Race, RunHandle
-from lr_demo.runs.roles import Casting, model_names
+from lr_demo.runs.roles import Casting, model_names, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
+from lr_demo.runs.speculation import SpeculationMeter
+from lr_demo.runs.starting import StartingLine
 from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.status import ServerStatus
 
@@ -162,7 +165,7 @@ class EngineThread:
 
     async def _run(self, handle: RunHandle, race: Race) -> None:
         """One run, from its first event to its last, whatever happens."""
-        log, status = handle.log, RunStatus.FAILED
+        log, status, meter = handle.log, RunStatus.FAILED, None
         try:
             await self._fleet_settled.wait()
             if self._fleet_error is not None:
@@ -180,7 +183,22 @@ class EngineThread:
             reason = self._unexpected(error)
         if len(log) == 0:
             log.append(self._started(handle, race))
-        log.append(RunFinished(status=status, reason=reason))
+        ended = self.clock()
+        speculation = None
+        with contextlib.suppress(asyncio.CancelledError):  # stopped once more: the last event comes all the same
+            speculation = await meter.end() if meter is not None else None
+        log.append(RunFinished(status=status, reason=reason, speculation=speculation), at=ended)
+
+    async def _get_ready(self, handle: RunHandle) -> tuple[Cast, SpeculationMeter | None]:
+        """Everything a run needs before its clock starts."""
+        await self._fleet_settled.wait()
+        if self._fleet_error is not None:
+            raise ServingError(self._fleet_error)
+        cast = self._casting.cast(handle.settings)
+        meter = self._casting.meter(handle.settings, cast)
+        if meter is not None:
+            await meter.begin()
+        return cast, meter
 
     def _stop(self, handle: RunHandle) -> None:
         if handle.task is not None:
@@ -213,6 +231,8 @@ class EngineThread:
             baseline=reference.id if reference is not None and measured else None,
             hardware=self._hardware,
             fingerprint=fingerprint(self._profile, handle.settings),
+            servers=server_names(self._profile, handle.settings),
+            speculation=speculation_in_words(self._profile, handle.settings),
         )
 
     def _unexpected(self, error: Exception) -> str:

@@ -64,15 +64,17 @@ class EventLog:
         log._finished = last if isinstance(last, RunFinished) else None
         return log
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event, at: float | None = None) -> None:
         """Stamp an event with run, number and time, and take it. The first one starts the run's clock.
+
+        `at` is when it happened, on the log's clock, where that was before now.
 
         Raises:
             RuntimeError: the run has finished.
         """
         if self._finished is not None:
             raise RuntimeError(f"run {self.run} has finished; nothing can follow, not even {event.type}")
-        now = self._clock()
+        now = self._clock() if at is None else at
         if self._began is None:
             self._began = now
         event.run, event.seq, event.t = self.run, len(self._events), round(now - self._began, 6)

@@ -2,16 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
+from lr_demo.config import (
+    DraftModelSpeculation,
+    EagleSpeculation,
+    EndpointServer,
+    Mode,
+    NgramSpeculation,
+    Profile,
+    RunSettings,
+    SimulatedSpeculation,
+    SuffixSpeculation,
+    VerifierKind,
+)
 from lr_demo.decoding.engine import Cast
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
 from lr_demo.models.replicas import Replicas
+from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.simulated_pair import simulated_models
+from lr_demo.runs.speculation import SpeculationMeter, server_counts
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.embedding import EmbeddingVerifier
 from lr_demo.verification.exact import ExactVerifier
@@ -63,6 +77,26 @@ def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     return names
 
 
+def speculation_in_words(profile: Profile, settings: RunSettings) -> str:
+    """The token-level speculation of the target in a run, for people; empty where there is none."""
+    server = profile.servers[server_names(profile, settings)["target"]]
+    if not settings.mode.speculates_tokens or isinstance(server, EndpointServer):
+        return ""
+    match server.speculation:
+        case NgramSpeculation(tokens=tokens, lookup=lookup):
+            return f"n-gram: {tokens} tokens, lookup {lookup}"
+        case SuffixSpeculation(tokens=tokens):
+            return f"suffix: up to {tokens} tokens"
+        case DraftModelSpeculation(model=model, tokens=tokens):
+            return f"draft model {model}: {tokens} tokens"
+        case EagleSpeculation(model=model, tokens=tokens):
+            return f"EAGLE-3 {model}: {tokens} tokens"
+        case SimulatedSpeculation(tokens=tokens, acceptance=acceptance):
+            return f"simulated: {tokens} tokens, each right with probability {acceptance:g}"
+        case None:
+            return ""
+
+
 class Casting:
     """Makes the cast of each run; keeps clients and embedding model from one run to the next."""
 
@@ -95,6 +129,15 @@ class Casting:
             scorer=self._scorer(target, settings),
         )
 
+    def meter(self, settings: RunSettings, cast: Cast) -> SpeculationMeter | None:
+        """What measures the target's token-level speculation in a run; None in modes without it."""
+        if not settings.mode.speculates_tokens:
+            return None
+        if isinstance(simulated := cast.target, SimulatedModel):
+            return SpeculationMeter(simulated.count)
+        endpoint = self._endpoint(server_names(self._profile, settings)["target"])
+        return SpeculationMeter(partial(server_counts, endpoint))
+
     async def close(self) -> None:
         """Close every client."""
         self._models.clear()
@@ -109,7 +152,7 @@ class Casting:
 
     def _pair(self, settings: RunSettings, players: dict[str, str]) -> tuple[LanguageModel, LanguageModel | None]:
         if self._profile.simulated:
-            target, draft = simulated_models(self._profile, settings.seed)
+            target, draft = simulated_models(self._profile, settings.seed, players["target"])
             return target, draft if "draft" in players else None
         return self._model(players["target"]), self._model(players["draft"]) if "draft" in players else None
 

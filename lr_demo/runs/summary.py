@@ -5,10 +5,25 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from lr_demo.decoding.answers import final_answer
-from lr_demo.events import Outcome, Role, RunState, RunStatus, StepKey, StepPhase
+from lr_demo.events import Outcome, Role, RunState, RunStatus, StepKey, StepPhase, TokenSpeculation
 
 WITHOUT_VERIFIER = frozenset({"identical", "ending"})
 """Methods of verdicts that needed no verifier: they have no latency worth counting."""
+
+
+class SpeculationFigures(BaseModel):
+    """Token-level speculation of a run, as the target's server counted it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drafts: int
+    """Passes of the target that had proposals to check."""
+    proposed_tokens: int
+    accepted_tokens: int
+    acceptance_rate: float | None
+    """Share of the proposed tokens that were accepted."""
+    mean_accepted_length: float | None
+    """Tokens that a pass with proposals came to: 1 + accepted / drafts."""
 
 
 class Summary(BaseModel):
@@ -63,6 +78,8 @@ class Summary(BaseModel):
     verdict_latency_p50_s: float | None
     """Median seconds the verifier took, over the verdicts that asked it."""
     verdict_latency_p95_s: float | None
+    speculation: SpeculationFigures | None
+    """None where the target did not speculate, the server does not tell, or the run has not ended."""
 
 
 def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
@@ -109,6 +126,15 @@ def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
         wasted_target_tokens=state.tokens_written[Role.TARGET] - _used(state, Role.TARGET),
         verdict_latency_p50_s=percentile(latencies, 0.50),
         verdict_latency_p95_s=percentile(latencies, 0.95),
+        speculation=_speculation(finished.speculation) if finished and finished.speculation else None,
+    )
+
+
+def _speculation(counted: TokenSpeculation) -> SpeculationFigures:
+    return SpeculationFigures(
+        **counted.model_dump(),
+        acceptance_rate=counted.acceptance_rate,
+        mean_accepted_length=counted.mean_accepted_length,
     )
 
 

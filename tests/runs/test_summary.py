@@ -16,6 +16,7 @@ from lr_demo.events import (
     StepFinish,
     StepFinished,
     StepStarted,
+    TokenSpeculation,
     Verdict,
     VerdictStarted,
     fold,
@@ -119,6 +120,17 @@ def test_figures_that_do_not_exist_are_none() -> None:
     assert summary.verdict_latency_p50_s is None
     with pytest.raises(ValueError, match="not started"):
         summarize(fold([]))
+
+
+def test_what_the_server_counted_of_speculation_is_in_the_figures() -> None:
+    script = Script().step(0, Role.TARGET, "all of it", 50).commit(0, Role.TARGET, Outcome.TARGET, 50)
+    counted = TokenSpeculation(drafts=10, proposed_tokens=60, accepted_tokens=15)
+    script.add(RunFinished(status=RunStatus.FINISHED, reason="end_of_sequence", speculation=counted))
+    figures = summarize(fold(script.events)).speculation
+    assert figures is not None
+    assert (figures.drafts, figures.proposed_tokens, figures.accepted_tokens) == (10, 60, 15)
+    assert (figures.acceptance_rate, figures.mean_accepted_length) == (0.25, 2.5)
+    assert summarize(fold(lookahead().events)).speculation is None
 
 
 @pytest.mark.parametrize(
