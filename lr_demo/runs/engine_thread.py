@@ -156,21 +156,25 @@ class EngineThread:
         while True:
             race = await self._waiting.get()
             try:
-                for handle in race.handles:
-                    if handle.log.finished is None:
-                        async with asyncio.TaskGroup() as group:
-                            handle.task = group.create_task(self._run(handle, race))
+                for turn in race.turns:
+                    await self._run_together([handle for handle in turn if handle.log.finished is None], race)
             finally:
                 self._end_leftovers(race)
 
-    async def _run(self, handle: RunHandle, race: Race) -> None:
+    async def _run_together(self, handles: list[RunHandle], race: Race) -> None:
+        """Runs of one turn, until all have ended."""
+        line = StartingLine(len(handles))
+        async with asyncio.TaskGroup() as group:
+            for handle in handles:
+                handle.task = group.create_task(self._run(handle, race, line))
+
+    async def _run(self, handle: RunHandle, race: Race, line: StartingLine) -> None:
         """One run, from its first event to its last, whatever happens."""
         log, status, meter = handle.log, RunStatus.FAILED, None
         try:
-            await self._fleet_settled.wait()
-            if self._fleet_error is not None:
-                raise ServingError(self._fleet_error)
-            cast = self._casting.cast(handle.settings)
+            with line.getting_ready():
+                cast, meter = await self._get_ready(handle)
+            await line.go()
             log.append(self._started(handle, race))
             reason = await decode(handle.prompt, handle.settings, cast, log.append, self._profile.system_prompt)
             status = RunStatus.FINISHED
@@ -220,19 +224,21 @@ class EngineThread:
         reference = race.baseline if race is not None and race.baseline is not handle else None
         finished = reference.log.finished if reference is not None else None
         measured = finished is not None and finished.status is RunStatus.FINISHED
+        at_once = race is not None and race.at_once
         return RunStarted(
             prompt=handle.prompt,
             mode=handle.settings.mode,
             profile=self._profile.name,
             settings=handle.settings.model_dump(mode="json"),
             models=model_names(self._profile, handle.settings),
-            started_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
-            simulated=self._profile.simulated,
-            baseline=reference.id if reference is not None and measured else None,
-            hardware=self._hardware,
-            fingerprint=fingerprint(self._profile, handle.settings),
             servers=server_names(self._profile, handle.settings),
             speculation=speculation_in_words(self._profile, handle.settings),
+            started_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            simulated=self._profile.simulated,
+            baseline=reference.id if reference is not None and (measured or at_once) else None,
+            at_once=at_once,
+            hardware=self._hardware,
+            fingerprint=fingerprint(self._profile, handle.settings),
         )
 
     def _unexpected(self, error: Exception) -> str:

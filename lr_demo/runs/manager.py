@@ -17,6 +17,7 @@ from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.race import Race, RunHandle, RunPhase, recorded_settings
+from lr_demo.runs.replicas import can_run_at_once
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.traces import TraceStore, home
 from lr_demo.serving.status import ServerStatus
@@ -31,8 +32,9 @@ _logger = logging.getLogger(__name__)
 class RunManager:
     """Starts, stops and finds runs. Every method is safe from any thread and returns at once.
 
-    Runs execute one at a time, in the order of `start`: two at once on shared servers would slow
-    each other and no figure would mean anything.
+    Races execute one at a time, in the order of `start`, and so do a run and its baseline: two at once
+    would slow each other, and no figure would mean anything. Only where they share no device
+    (`replicas.can_run_at_once`) a run and its baseline are measured at the same time.
     """
 
     def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
@@ -84,7 +86,7 @@ class RunManager:
         return self._engine.follow_fleet()
 
     def start(self, prompt: str, settings: RunSettings, baseline: bool = True, remeasure: bool = False) -> Race:
-        """Queue a run, after its autoregressive baseline unless one is recorded already.
+        """Queue a run, with its autoregressive baseline unless one is recorded already.
 
         `baseline` False leaves it out; `remeasure` True measures it again. An autoregressive run has none.
 
@@ -98,7 +100,8 @@ class RunManager:
             reference = None if remeasure else self.find_baseline(prompt, settings)
             cached = reference is not None
             reference = reference or self._new_run(prompt, baseline_settings(settings))
-        race = Race(self._new_run(prompt, settings), reference, cached)
+        at_once = reference is not None and not cached and can_run_at_once(self.profile, settings)
+        race = Race(self._new_run(prompt, settings), reference, cached, at_once)
         with self._lock:
             self._races[race.id] = race
             self._runs |= {handle.id: handle for handle in race.handles}
@@ -146,7 +149,7 @@ class RunManager:
         if reference is None:
             return Race(handle, None, False)
         try:
-            return Race(handle, self.get(reference), True)
+            return Race(handle, self.get(reference), True, handle.started is not None and handle.started.at_once)
         except TraceError as error:
             _logger.warning("the baseline of run %s is gone: %s", run, error)
             return Race(handle, None, False)
@@ -159,11 +162,11 @@ class RunManager:
     def find_baseline(self, prompt: str, settings: RunSettings) -> RunHandle | None:
         """A finished autoregressive run of the same prompt, settings that matter, servers and hardware: the newest."""
 
+        servers = fingerprint(self.profile, baseline_settings(settings))
+
         def fits(started: RunStarted | None, finished: RunFinished | None) -> bool:
             if started is None or finished is None or finished.status is not RunStatus.FINISHED:
                 return False
-        servers = fingerprint(self.profile, baseline_settings(settings))
-
             return is_baseline(started, prompt, settings, servers, self.hardware)
 
         with self._lock:

@@ -57,12 +57,14 @@ class RunHandle:
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """A run, and the autoregressive run it is compared with, measured before it."""
+    """A run, and the autoregressive run it is compared with: measured before it, or at the same time."""
 
     run: RunHandle
     baseline: RunHandle | None
     baseline_cached: bool
     """True where the baseline was measured earlier; `baseline.started.started_at` says when."""
+    at_once: bool = False
+    """True where both are measured at the same time, each on devices of its own."""
 
     @property
     def id(self) -> str:
@@ -70,8 +72,13 @@ class Race:
 
     @property
     def handles(self) -> tuple[RunHandle, ...]:
-        """The baseline, where there is one, and the run: the order in which they are measured."""
+        """The baseline, where there is one, and the run."""
         return (self.run,) if self.baseline is None else (self.baseline, self.run)
+
+    @property
+    def turns(self) -> tuple[tuple[RunHandle, ...], ...]:
+        """What is measured after what; the runs of one turn at the same time."""
+        return (self.handles,) if self.at_once else tuple((handle,) for handle in self.handles)
 
     def summary(self) -> Summary:
         """The run's figures so far, beside those of its baseline if that has finished."""

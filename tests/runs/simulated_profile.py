@@ -11,6 +11,17 @@ servers:
 roles: {target: target, draft: draft, judge: target}
 simulation: {steps: 6, tokens_per_step: 8, verdict_ms: 2}
 """
+REPLICAS = """
+name: simulated-replicas
+description: no model; a server for every role, and a second target that speculates tokens
+servers:
+  target: {engine: simulated, ms_per_token: 1.0}
+  speculative: {engine: simulated, ms_per_token: 1.0, speculation: {tokens: 4, acceptance: 0.7}}
+  draft: {engine: simulated, ms_per_token: 0.3}
+  judge: {engine: simulated, ms_per_token: 0.3}
+roles: {target: target, speculative_target: speculative, draft: draft, judge: judge}
+simulation: {steps: 6, tokens_per_step: 8, verdict_ms: 2}
+"""
 SLOW = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 200.0").replace("simulated-quick", "simulated-slow")
 
 STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 60.0").replace("simulated-quick", "simulated-steady")
@@ -18,6 +29,11 @@ STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 60.0").replace("simula
 
 def quick_profile() -> Profile:
     return parse_profile(TEXT, "quick.yaml")
+
+
+def replicated_profile(ms_per_token: float = 1.0) -> Profile:
+    """Plain and speculative target on servers of their own."""
+    return parse_profile(REPLICAS.replace("ms_per_token: 1.0", f"ms_per_token: {ms_per_token}"), "replicas.yaml")
 
 
 def slow_profile() -> Profile:

@@ -9,11 +9,12 @@ import pytest
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
 from lr_demo.errors import ConfigError, UserError
-from lr_demo.events import RunStarted
+from lr_demo.events import RunStarted, TokenSpeculation
+from lr_demo.models.simulated import SimulatedModel
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle, RunPhase
 from lr_demo.serving.status import ServerState
-from tests.runs.simulated_profile import TEXT, quick_profile, slow_profile
+from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
 
 pytestmark = pytest.mark.realtime
 LOOKAHEAD = RunSettings(mode=Mode.LOOKAHEAD, lookahead=3)
@@ -31,6 +32,12 @@ def opened(profile: Profile, tmp_path: Path) -> RunManager:
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[RunManager]:
     with opened(quick_profile(), tmp_path) as manager:
+        yield manager
+
+
+@pytest.fixture
+def replicas(tmp_path: Path) -> Iterator[RunManager]:
+    with opened(replicated_profile(), tmp_path) as manager:
         yield manager
 
 
@@ -78,6 +85,108 @@ def test_a_race_measures_the_baseline_first_and_then_the_run(manager: RunManager
     assert summary.speedup == pytest.approx((summary.tokens_per_s or 0) / (summary.baseline_tokens_per_s or 1))
     assert summary.simulated
     assert manager.store.load(race.id).events() == race.run.log.events()
+
+
+@pytest.mark.parametrize("mode", [Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE])
+def test_on_servers_of_their_own_a_run_and_its_baseline_are_measured_at_the_same_time(
+    replicas: RunManager, mode: Mode
+) -> None:
+    race = replicas.start("two and two", LOOKAHEAD.model_copy(update={"mode": mode}))
+    assert race.at_once
+    assert race.baseline is not None
+    assert wait(race.run) is RunPhase.FINISHED
+    assert wait(race.baseline) is RunPhase.FINISHED
+    begun, baseline = race.run.started, race.baseline.started
+    assert begun is not None
+    assert baseline is not None
+    assert (begun.baseline, begun.at_once) == (race.baseline.id, True)
+    assert begun.servers["target"] == "speculative"
+    assert baseline.servers == {"target": "target"}
+    assert (bool(begun.speculation), baseline.speculation) == (True, "")
+    assert race.summary().speedup is not None
+    again = replicas.start("two and two", LOOKAHEAD.model_copy(update={"mode": mode, "lookahead": 2}))
+    assert (again.baseline, again.baseline_cached, again.at_once) == (race.baseline, True, False)
+    measured_again = replicas.start("two and two", LOOKAHEAD.model_copy(update={"mode": mode}), remeasure=True)
+    assert measured_again.at_once
+
+
+def test_a_race_at_once_is_told_from_one_after_the_other_by_its_trace(tmp_path: Path) -> None:
+    with opened(replicated_profile(), tmp_path) as replicas:
+        at_once = replicas.start("two and two", RunSettings(mode=Mode.SPECULATIVE))
+        in_turn = replicas.start("three and three", LOOKAHEAD)
+        wait(in_turn.run)
+    with opened(replicated_profile(), tmp_path) as later:
+        assert later.race(at_once.id).at_once
+        assert later.race(at_once.id).baseline is not None
+        assert not later.race(in_turn.id).at_once
+
+
+def test_stopping_the_baseline_of_a_race_at_once_leaves_the_run(tmp_path: Path) -> None:
+    with opened(replicated_profile(ms_per_token=200), tmp_path) as slow:
+        race = slow.start("two and two", RunSettings(mode=Mode.SPECULATIVE))
+        assert race.baseline is not None
+        until_running(race.baseline)
+        until_running(race.run)
+        slow.stop(race.baseline.id)
+        assert wait(race.baseline) is RunPhase.STOPPED
+        assert race.run.phase is RunPhase.RUNNING
+        slow.stop(race.id)
+        assert wait(race.run) is RunPhase.STOPPED
+
+
+def test_what_was_speculated_is_in_trace_and_summary(replicas: RunManager) -> None:
+    race = replicas.start("two and two", RunSettings(mode=Mode.SPECULATIVE), baseline=False)
+    wait(race.run)
+    figures = race.summary().speculation
+    assert figures is not None
+    assert 0 < figures.accepted_tokens < figures.proposed_tokens
+    assert figures.acceptance_rate == figures.accepted_tokens / figures.proposed_tokens
+    assert figures.mean_accepted_length == 1 + figures.accepted_tokens / figures.drafts
+    finished = replicas.store.load(race.id).finished
+    assert finished is not None
+    assert finished.speculation is not None
+    assert finished.speculation.drafts == figures.drafts
+    plain = replicas.start("two and two", RunSettings(mode=Mode.AUTOREGRESSIVE))
+    wait(plain.run)
+    assert plain.summary().speculation is None
+
+
+def test_reading_what_was_speculated_is_no_part_of_the_run_s_time(
+    replicas: RunManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = [], []
+
+    async def slowly(model: SimulatedModel) -> TokenSpeculation:
+        clock = asyncio.get_running_loop().time
+        asked.append(clock())
+        await asyncio.sleep(0.3)
+        answered.append(clock())
+        return TokenSpeculation(drafts=0, proposed_tokens=0, accepted_tokens=0)
+
+    monkeypatch.setattr(SimulatedModel, "count", slowly)
+    race = replicas.start("two and two", RunSettings(mode=Mode.SPECULATIVE), baseline=False)
+    wait(race.run)
+    assert 0 < race.summary().wall_s <= asked[1] - answered[0]
+
+
+def test_a_run_that_is_stopped_while_its_counters_are_read_ends_all_the_same(
+    replicas: RunManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    async def hangs_at_the_end(model: SimulatedModel) -> TokenSpeculation:
+        reads.append(model)
+        if len(reads) > 1:
+            await asyncio.get_running_loop().create_future()
+        return TokenSpeculation(drafts=0, proposed_tokens=0, accepted_tokens=0)
+
+    monkeypatch.setattr(SimulatedModel, "count", hangs_at_the_end)
+    race = replicas.start("two and two", RunSettings(mode=Mode.SPECULATIVE), baseline=False)
+    while len(reads) < 2:
+        time.sleep(0.01)
+    replicas.stop(race.id)
+    assert wait(race.run) is RunPhase.FINISHED
+    assert race.summary().speculation is None
 
 
 def test_runs_take_turns_in_the_order_they_were_started(manager: RunManager) -> None:
@@ -273,11 +382,11 @@ def test_the_fleet_can_be_followed_from_any_loop(manager: RunManager) -> None:
     assert manager.fleet_error is None
 
 
-@pytest.mark.parametrize("mode", [Mode.LOOKAHEAD, Mode.SPECREASON, Mode.AUTOREGRESSIVE])
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("verifier", list(VerifierKind))
 def test_every_mode_and_verifier_runs_on_the_simulated_models(
-    manager: RunManager, mode: Mode, verifier: VerifierKind
+    replicas: RunManager, mode: Mode, verifier: VerifierKind
 ) -> None:
-    race = manager.start("two and two", RunSettings(mode=mode, verifier=verifier), baseline=False)
+    race = replicas.start("two and two", RunSettings(mode=mode, verifier=verifier), baseline=False)
     assert wait(race.run) is RunPhase.FINISHED, race.summary().reason
     assert race.summary().final_answer is not None
