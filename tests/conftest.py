@@ -4,14 +4,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from lr_demo.config import DraftModelSpeculation, NgramSpeculation
 from lr_demo.serving.endpoint import Endpoint
-from tests.engines import LLAMACPP_SMOL, VLLM_SMOL, one_server
+from tests.engines import LLAMACPP_SMOL, SMOL, VLLM_SMOL, one_server, speculating
 
 
 @pytest.fixture(scope="session")
 def llamacpp_endpoint() -> Iterator[Endpoint]:
     """SmolLM2 on llama.cpp."""
     with one_server(LLAMACPP_SMOL) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def llamacpp_ngram_endpoint() -> Iterator[Endpoint]:
+    """SmolLM2 on llama.cpp, with n-gram speculation."""
+    with one_server(speculating(NgramSpeculation(method="ngram"))) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def llamacpp_draft_endpoint() -> Iterator[Endpoint]:
+    """SmolLM2 on llama.cpp, with itself as the model that proposes."""
+    with one_server(speculating(DraftModelSpeculation(method="draft_model", model=SMOL))) as endpoint:
         yield endpoint
 
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from lr_demo.config import LlamaCppServer, Profile, RoleMap, ServerConfig, VllmServer
+from lr_demo.config import LlamaCppServer, LlamaCppSpeculation, Profile, RoleMap, ServerConfig, VllmServer
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.fleet import Fleet
 
@@ -17,6 +17,11 @@ LLAMACPP_SMOL = LlamaCppServer(engine="llama.cpp", model=SMOL, context=4096, slo
 VLLM_SMOL = VllmServer(
     engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True
 )
+
+
+def speculating(speculation: LlamaCppSpeculation) -> LlamaCppServer:
+    """SmolLM2 on llama.cpp with token-level speculation."""
+    return LLAMACPP_SMOL.model_copy(update={"speculation": speculation})
 
 
 def one_server_profile(server: ServerConfig) -> Profile:

@@ -21,6 +21,7 @@ IDLE_WITHIN_S = {"vllm": 2.0, "llama.cpp": 5.0}
 
 ENGINES = [
     pytest.param("llamacpp_endpoint", marks=pytest.mark.llamacpp, id="llama.cpp"),
+    pytest.param("llamacpp_ngram_endpoint", marks=pytest.mark.llamacpp, id="llama.cpp-n-gram"),
     pytest.param("vllm_endpoint", marks=pytest.mark.vllm, id="vllm"),
 ]
 
