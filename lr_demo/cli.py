@@ -38,6 +38,8 @@ from lr_demo.serving.placement import check_stated, gpu_supply
 from lr_demo.serving.plan import make_plan
 from lr_demo.serving.vllm_options import check_options
 from lr_demo.terminal import RunView, phase_exit_code, plain, show_fleet, show_summary
+from lr_demo.serving.hardware import choose_profile
+from lr_demo.terminal import RunView, phase_exit_code, plain, show_fleet, show_start, show_summary
 
 PROGRAM = "python -m lr_demo"
 DEFAULT_PORT = 7860
@@ -219,9 +221,11 @@ async def _watch(manager: RunManager, race: Race, console: Console) -> None:
         await show_fleet(Console(stderr=True), manager.follow_fleet())
         if race.baseline is not None and not race.baseline_cached:
             console.rule(Text("plain decoding, the baseline"))
+            await show_start(Console(stderr=True), manager.follow_fleet(), race.baseline.log)
             with RunView(console) as view:
                 await view.follow(race.baseline.log)
         console.rule(Text(str(race.run.settings.mode)))
+        await show_start(Console(stderr=True), manager.follow_fleet(), race.run.log)
         with RunView(console) as view:
             await view.follow(race.run.log)
     except asyncio.CancelledError:

@@ -1,5 +1,6 @@
 """Shows a run in a terminal: the fleet coming up, steps as they are decided, the figures at the end."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -38,6 +39,12 @@ _MARKS = {
     Outcome.CORRECTED: ("✎ corrected", "bold dark_orange"),
     Outcome.TARGET: ("· target", "bold blue"),
 }
+_STARTING = {
+    ServerState.FETCHING: "fetching its weights",
+    ServerState.CONVERTING: "converting its weights",
+    ServerState.LOADING: "loading",
+}
+"""A server on its way up, in words."""
 _UNSAFE = dict.fromkeys(
     (*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
     "\N{REPLACEMENT CHARACTER}",
@@ -77,6 +84,28 @@ async def show_fleet(console: Console, views: AsyncGenerator[FleetView, None]) -
                         console.print(plain(f"{server.name}: {server.detail or server.state.value}"), soft_wrap=True)
                 if view.ready or view.error is not None:
                     return
+
+
+async def show_start(console: Console, views: AsyncGenerator[FleetView, None], log: EventLog) -> None:
+    """Say which servers are started for a run, until it begins."""
+
+    async def tell() -> None:
+        told: dict[str, ServerState] = {}
+        async with aclosing(views):
+            async for view in views:
+                for server in view.servers:
+                    if server.state in _STARTING and told.get(server.name) is not server.state:
+                        told[server.name] = server.state
+                        what = plain(f"{server.name}, which this run needs, is {_STARTING[server.state]}", "dim")
+                        console.print(what, soft_wrap=True)
+
+    telling = asyncio.create_task(tell())
+    try:
+        async with aclosing(log.follow()) as batches:
+            await anext(batches)
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 class RunView:

@@ -113,7 +113,7 @@ def build_controls(profile: Profile) -> Controls:
         value=mode.value,
         label="Mode",
         elem_id="ll-mode",
-        info=_missing_modes(profile),
+        info=_about_modes(profile),
     )
     with gr.Row(elem_classes="ll-pair"):
         lookahead = gr.Slider(
@@ -236,7 +236,21 @@ def _possible(profile: Profile, mode: Mode) -> bool:
     return not profile.missing_for(settings)
 
 
-def _missing_modes(profile: Profile) -> str | None:
+def _about_modes(profile: Profile) -> str | None:
+    """What is to be known before a mode is chosen."""
+    return " ".join(filter(None, (_missing_modes(profile), _slow_to_begin(profile)))) or None
+
+
+def _slow_to_begin(profile: Profile) -> str:
+    """The modes whose first run starts a server."""
+    server = profile.servers[profile.roles.speculative_target] if profile.roles.speculative_target else None
+    modes = [MODE_NAMES[mode].split(" ·")[0] for mode in available_modes(profile) if mode.speculates_tokens]
+    if not getattr(server, "on_demand", False) or not modes:
+        return ""
+    return f"{' and '.join(modes)} begin with a wait: the first such run starts a target that speculates."
+
+
+def _missing_modes(profile: Profile) -> str:
     """What the other modes would need, in one sentence for each thing that is missing."""
     lacking: dict[str, list[str]] = {}
     for mode, name in MODE_NAMES.items():
@@ -244,4 +258,4 @@ def _missing_modes(profile: Profile) -> str | None:
         missing = profile.missing_for(settings)
         if missing:
             lacking.setdefault(" and ".join(missing), []).append(name.split(" ·")[0])
-    return " ".join(f"Not here: {', '.join(modes)}, for want of {what}." for what, modes in lacking.items()) or None
+    return " ".join(f"Not here: {', '.join(modes)}, for want of {what}." for what, modes in lacking.items())

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.runs.roles import speculation_in_words
 from lr_demo.serving.status import ServerStatus
 
 VERIFIER_NAMES = {"exact": "exact text", "judge": "LLM judge", "embedding": "embedding", "random": "random"}
@@ -28,6 +29,8 @@ class ProfileView(_View):
     description: str
     models: list[str]
     simulated: bool
+    on_demand: list[str]
+    """Servers that start when a run first needs them."""
 
 
 class RunView(_View):
@@ -48,6 +51,8 @@ class RaceView(_View):
     run: RunView
     baseline: RunView | None
     baseline_cached: bool
+    at_once: bool
+    """True where both lanes are, or were, measured at the same time."""
 
 
 class RaceLine(_View):
@@ -85,6 +90,7 @@ def profile_view(profile: Profile) -> ProfileView:
         description=profile.description,
         models=[] if profile.simulated else models,
         simulated=profile.simulated,
+        on_demand=[name for name, server in profile.servers.items() if getattr(server, "on_demand", False)],
     )
 
 
@@ -94,12 +100,13 @@ def race_view(race: Race, profile: Profile) -> RaceView:
         id=race.id,
         prompt=race.run.prompt,
         mode=race.run.settings.mode,
-        labels=setting_labels(race.run.settings),
+        labels=[*setting_labels(race.run.settings), *_race_labels(race, profile)],
         simulated=started.simulated if started is not None else profile.simulated,
         recorded=race.run.recorded,
         run=_run_view(race.run),
         baseline=_run_view(race.baseline) if race.baseline is not None else None,
         baseline_cached=race.baseline_cached,
+        at_once=race.at_once,
     )
 
 
@@ -141,6 +148,18 @@ def setting_labels(settings: RunSettings) -> list[str]:
         labels.append(f"score {settings.effective_threshold:g}, {settings.score_method.value}")
     labels.append("family temperature" if settings.temperature is None else f"temperature {settings.temperature:g}")
     labels += [f"seed {settings.seed}", f"up to {settings.max_tokens:,} tokens"]
+    return labels
+
+
+def _race_labels(race: Race, profile: Profile) -> list[str]:
+    """Where the target's tokens are proposed, and when the baseline is measured."""
+    started = race.run.started
+    words = started.speculation if started is not None else speculation_in_words(profile, race.run.settings)
+    labels = [f"proposals by {words}"] if words else []
+    if race.at_once:
+        labels.append("both lanes at once, each on devices of its own")
+    elif race.baseline is not None:
+        labels.append("one lane after the other")
     return labels
 
 

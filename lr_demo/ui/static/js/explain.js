@@ -41,6 +41,11 @@ function costs(run, alone, together, result) {
   }
   const { decided, share } = measures.acceptance;
   if (decided) parts.push(`${percent(share)} of ${count(decided, "compared step was", "compared steps were")} accepted, ${measures.acceptedRun.toFixed(1)} a cycle`);
+  const { speculation } = state.finished ?? {};
+  if (speculation?.drafts) {
+    const length = (1 + speculation.accepted_tokens / speculation.drafts).toFixed(1);
+    parts.push(`${percent(speculation.accepted_tokens / speculation.proposed_tokens)} of the proposed tokens were accepted, ${length} tokens a pass`);
+  } else if (speculation) parts.push("no token was proposed");
   const wasted = measures.wastedTarget(state);
   if (wasted > 0.05) parts.push(`${percent(wasted)} of what the target wrote was thrown away`);
   if (result !== "faster") {

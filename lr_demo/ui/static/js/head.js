@@ -11,13 +11,17 @@ export class Head {
     this.state = el("span.chip.state", { hidden: true });
     this.speed = el("span.speed", {}, "–");
     this.sub = el("span.unit.sub");
+    this.played = el("span.unit.played", { hidden: true });
+    this.measured = el("dl.row.measured", { hidden: true });
+    this.values = new Map();
     this.factor = el("span.factor", { hidden: true });
     this.fill = el("div.fill");
     this.track = el("div.track", { "aria-hidden": "true" }, this.fill);
     this.node = el(
       "div.lanehead", {},
       el("div.row", {}, this.name, this.long, el("span.push"), this.factor, this.speed, el("span.unit", {}, "tokens/s")),
-      el("div.row.second", {}, this.state, this.sub),
+      el("div.row.second", {}, this.state, this.sub, el("span.push"), this.played),
+      this.measured,
       this.track,
     );
   }
@@ -39,6 +43,27 @@ export class Head {
   figures({ tokens, time, speed, note }) {
     setText(this.speed, rate(speed));
     setText(this.sub, time > 0 ? [count(tokens, "token"), seconds(time), note].filter(Boolean).join(" · ") : note || "\u00a0");
+  }
+
+  /** The server that plays the target; empty where that is not worth saying. */
+  server(name, what) {
+    setText(this.played, name ? `on ${name}` : "");
+    this.played.title = what;
+    show(this.played, Boolean(name));
+  }
+
+  /** Figures with their names, as [name, value, hint]; null hides the row. */
+  details(figures) {
+    show(this.measured, figures !== null);
+    for (const [name, value, hint] of figures ?? []) {
+      let node = this.values.get(name);
+      if (!node) {
+        node = el("dd");
+        this.values.set(name, node);
+        this.measured.append(el("div", { title: hint }, el("dt", {}, name), node));
+      }
+      setText(node, value);
+    }
   }
 
   /** The speedup; its colour says nothing before the run has ended, for it swings with every commit. */

@@ -35,6 +35,7 @@ class Server {
 export class Masthead {
   constructor(root, profile) {
     this.servers = new Map();
+    this.onDemand = new Set(profile.on_demand ?? []);
     this.summary = el("span.chip");
     this.measured = el("span.chip.measured");
     this.cards = el("div.servers");
@@ -62,13 +63,17 @@ export class Masthead {
       shown.update(server);
     }
     const failed = servers.filter((server) => server.state === "failed");
-    const busy = servers.filter((server) => !["ready", "failed"].includes(server.state));
+    const idle = ({ name, state }) => this.onDemand.has(name) && (state === "waiting" || state === "stopped");
+    const busy = servers.filter((server) => !["ready", "failed"].includes(server.state) && !idle(server));
+    const forRun = busy.length > 0 && busy.every(({ name }) => this.onDemand.has(name));
     const bad = Boolean(error) || failed.length > 0;
     show(this.strip, bad || busy.length > 0);
     this.strip.dataset.look = bad ? "failed" : "loading";
     setText(this.line, bad
       ? error || "A model server failed. Runs that need it cannot start."
-      : `The models are getting ready: ${servers.length - busy.length} of ${servers.length}. A run started now begins as soon as they are.`);
+      : forRun
+        ? `A run needs one more server, which is being started: ${busy.map(({ name }) => name).join(", ")}. The run begins as soon as it is ready.`
+        : `The models are getting ready: ${servers.filter(({ state }) => state === "ready").length} of ${servers.filter((server) => !idle(server)).length}. A run started now begins as soon as they are.`);
   }
 
   connection(state) {

@@ -3,7 +3,7 @@
 import { Charts } from "./charts.js";
 import { el } from "./dom.js";
 import { explain } from "./explain.js";
-import { moment } from "./format.js";
+import { moment, percent } from "./format.js";
 import { Head } from "./head.js";
 import { Lane } from "./lane.js";
 import { Queue } from "./queue.js";
@@ -39,6 +39,8 @@ class Side {
     this.head.progress(0);
     this.head.chip("", "done");
     this.head.figures({ tokens: 0, time: 0, speed: NaN, note: "" });
+    this.head.server("", "");
+    this.head.details(null);
   }
 
   get done() {
@@ -88,8 +90,9 @@ export class Race {
     this.node.classList.toggle("single", !info.baseline);
     this.left.head.title("autoregressive");
     this.right.head.title(info.mode);
-    this.right.lane.say(info.baseline ? "Starts when the baseline has been measured alone." : "Waits for the models.");
-    this.left.lane.say("Waits for the models.");
+    const waits = "Waits for the models; those that are being started are shown at the top.";
+    this.right.lane.say(info.at_once ? "Starts together with the baseline, on servers of its own." : info.baseline ? "Starts when the baseline has been measured alone." : waits);
+    this.left.lane.say(waits);
     if (info.baseline) this.follow(this.left, info.baseline.id);
     this.follow(this.right, info.run.id);
     this.wake();
@@ -175,11 +178,8 @@ export class Race {
     const loaded = right.complete && (!this.info.baseline || left.complete);
     if (this.replaying && loaded && this.offset === Infinity) this.offset = performance.now();
     if (!this.info.baseline || this.ghost || this.skipped) return;
-    const { started } = right.queue;
-    const total = left.queue.total;
-    if (!started || !total) return;
-    const ended = Date.parse(left.queue.started.started_at) + total.time * 1000;
-    if (Date.parse(started.started_at) < ended - 1000) return; // both ran at once, on servers of their own
+    if (this.info.at_once && !this.replaying) return;
+    if (!right.queue.started || !left.queue.total) return;
     left.queue.rewind();
     left.lane.reset();
     this.ghost = true;
@@ -237,17 +237,31 @@ export class Race {
     right.head.compare(figures.speed / rate, right.lane.state.status === "finished");
     right.head.progress(right.done ? 1 : right.lane.state.tokens / Math.max(left.queue.total?.tokens ?? Infinity, 1));
     this.rightChip();
+    this.servers();
+    const shown = this.mode !== "autoregressive";
+    right.head.details(shown ? details(right.lane) : null);
+    left.head.details(shown ? [] : null); // as high as its neighbour
     this.view.roles(right.lane.state.degraded);
     this.view.simulated(Boolean(started?.simulated ?? left.lane.state.started?.simulated));
+  }
+
+  /** Which server each side ran on, where that is not the same. */
+  servers() {
+    const [left, right] = [this.left, this.right].map((side) => side.lane.state.started ?? side.queue.started);
+    const differ = left && right && left.servers?.target !== right.servers?.target;
+    this.left.head.server(differ ? left.servers.target : "", "The server that played the target: without token-level speculation.");
+    this.right.head.server(differ ? right.servers.target : "", `The server that played the target: with token-level speculation (${right?.speculation || "as it is set up there"}).`);
   }
 
   leftChip() {
     const { left } = this;
     const start = left.lane.state.started ?? left.queue.started;
-    const when = start ? `measured ${moment(start.started_at)}${this.info.baseline_cached ? ", cached" : ""}` : "";
+    const how = this.info.at_once ? ", at the same time" : this.info.baseline_cached ? ", cached" : "";
+    const when = start ? `measured ${moment(start.started_at)}${how}` : "";
     if (!start) left.head.chip(left.status === "stopped" ? "stopped" : "queued", "queued");
+    else if (this.replaying && this.info.at_once && !left.done) left.head.chip("replay · both ran at once", "live");
     else if (this.ghost && !left.done) left.head.chip(`ghost · ${when}`, "ghost", "The recorded run, replayed at its own pace.");
-    else if (!left.done) left.head.chip("measuring now, alone", "live");
+    else if (!left.done) left.head.chip(this.info.at_once ? "live, at the same time" : "measuring now, alone", "live");
     else if (left.lane.state.status !== "finished") left.head.chip(left.lane.state.status, "bad");
     else left.head.chip(when, "done");
   }
@@ -306,6 +320,18 @@ function speedOf(lane, time) {
   const tokens = lane.plain && !state.finished ? Math.max(state.tokens, state.written.target) : state.tokens;
   const over = state.finished ? state.t : time;
   return { tokens, time: over, speed: tokens && over ? tokens / over : NaN };
+}
+
+/** Acceptance on both levels: drafted steps, and tokens that the target's server proposed itself. */
+function details({ measures, plain, state }) {
+  const { decided, share } = measures.acceptance;
+  const counted = state.finished?.speculation;
+  const proposed = counted?.proposed_tokens;
+  return [
+    ["drafted steps accepted", plain || !decided ? "–" : percent(share), "Of the steps of the answer that were compared, the share where the drafted one stayed."],
+    ["proposed tokens accepted", proposed ? percent(counted.accepted_tokens / proposed) : "–", "Token-level speculation, as the target’s server counted it during the run; read when the run has ended."],
+    ["tokens a pass", counted?.drafts ? (1 + counted.accepted_tokens / counted.drafts).toFixed(2) : "–", "What a pass of the target with proposals came to: those accepted, and one more."],
+  ];
 }
 
 function cycleNote(lane) {

@@ -33,7 +33,7 @@ export class Stage {
       el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay), this.chips),
       this.noticeList, this.others, this.race.node, this.why, this.race.charts.node, this.announcer,
     );
-    this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost.");
+    this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost. Where it has devices of its own, both run at once.");
     this.race.right.lane.say("Choose a problem and press Run: drafted steps appear here, with what became of them.");
     this.race.right.head.title("lookahead");
     this.race.left.head.title("autoregressive");
