@@ -84,15 +84,15 @@ def speculation_in_words(profile: Profile, settings: RunSettings) -> str:
         return ""
     match server.speculation:
         case NgramSpeculation(tokens=tokens, lookup=lookup):
-            return f"n-gram: {tokens} tokens, lookup {lookup}"
+            return f"n-gram, {tokens} tokens, lookup {lookup}"
         case SuffixSpeculation(tokens=tokens):
-            return f"suffix: up to {tokens} tokens"
+            return f"suffix, up to {tokens} tokens"
         case DraftModelSpeculation(model=model, tokens=tokens):
-            return f"draft model {model}: {tokens} tokens"
+            return f"draft model {model}, {tokens} tokens"
         case EagleSpeculation(model=model, tokens=tokens):
-            return f"EAGLE-3 {model}: {tokens} tokens"
+            return f"EAGLE-3 {model}, {tokens} tokens"
         case SimulatedSpeculation(tokens=tokens, acceptance=acceptance):
-            return f"simulated: {tokens} tokens, each right with probability {acceptance:g}"
+            return f"simulated, {tokens} tokens, α₂ {acceptance:g}"
         case None:
             return ""
 

@@ -155,9 +155,9 @@ def _race_labels(race: Race, profile: Profile) -> list[str]:
     """Where the target's tokens are proposed, and when the baseline is measured."""
     started = race.run.started
     words = started.speculation if started is not None else speculation_in_words(profile, race.run.settings)
-    labels = [f"proposals by {words}"] if words else []
+    labels = [f"speculation: {words}"] if words else []
     if race.at_once:
-        labels.append("both lanes at once, each on devices of its own")
+        labels.append("lanes at once, on devices of their own")
     elif race.baseline is not None:
         labels.append("one lane after the other")
     return labels

@@ -58,7 +58,7 @@ def test_the_answer_is_the_same_in_every_mode_and_only_a_speculative_target_spec
     begun = races[Mode.LOOKAHEAD_SPECULATIVE].run.started
     assert begun is not None
     assert begun.servers == {"target": "speculative", "draft": "draft"}
-    assert begun.speculation == "n-gram: 6 tokens, lookup 2"
+    assert begun.speculation == "n-gram, 6 tokens, lookup 2"
 
 
 def test_the_baseline_of_a_speculative_run_is_measured_on_the_plain_target_and_in_turn(manager: RunManager) -> None:

@@ -58,17 +58,17 @@ def test_a_race_on_servers_of_their_own_runs_both_lanes_at_once(
     expect(page.locator(f"{LEFT} .card").first).to_be_visible()
     expect(page.locator(f"{LEFT} .played")).to_have_text("on target")
     expect(page.locator(f"{RIGHT} .played")).to_have_text("on speculative")
-    expect(page.locator(".title .chips")).to_contain_text("both lanes at once, each on devices of its own")
-    expect(page.locator(".title .chips")).to_contain_text("proposals by simulated: 4 tokens")
+    expect(page.locator(".title .chips")).to_contain_text("lanes at once, on devices of their own")
+    expect(page.locator(".title .chips")).to_contain_text("speculation: simulated, 4 tokens")
     settled(page)
     expect(page.locator(f"{LEFT} .state")).to_contain_text("at the same time")
     summary = replicas.races()[0].summary()
     assert summary.speculation is not None
     assert summary.speculation.acceptance_rate is not None
     assert summary.acceptance_rate is not None
-    assert figure(page, "proposed tokens accepted") == f"{summary.speculation.acceptance_rate * 100:.0f} %"
+    assert figure(page, "proposals accepted") == f"{summary.speculation.acceptance_rate * 100:.0f} %"
     assert figure(page, "tokens a pass") == f"{summary.speculation.mean_accepted_length:.2f}"
-    assert figure(page, "drafted steps accepted") == f"{summary.acceptance_rate * 100:.0f} %"
+    assert figure(page, "steps accepted") == f"{summary.acceptance_rate * 100:.0f} %"
     expect(page.locator(".why")).to_contain_text("of the proposed tokens were accepted")
     page.get_by_role("button", name="replay").click()
     expect(page.locator(f"{LEFT} .state")).to_have_text("replay · both ran at once")
@@ -78,12 +78,12 @@ def test_what_a_mode_does_not_have_is_a_dash(page: Page, page_address: str, repl
     speculative = started(replicas, Mode.SPECULATIVE, "How many tokens?")
     visit(page, f"{page_address}/?race={speculative.id}")
     settled(page)
-    assert figure(page, "drafted steps accepted") == "–"
-    assert figure(page, "proposed tokens accepted") != "–"
+    assert figure(page, "steps accepted") == "–"
+    assert figure(page, "proposals accepted") != "–"
     lookahead = started(replicas, Mode.LOOKAHEAD, "How many steps?")
     visit(page, f"{page_address}/?race={lookahead.id}")
     settled(page)
-    assert figure(page, "proposed tokens accepted") == "–"
+    assert figure(page, "proposals accepted") == "–"
     expect(page.locator(f"{RIGHT} .played")).to_be_hidden()
     expect(page.locator(".title .chips")).to_contain_text("one lane after the other")
 

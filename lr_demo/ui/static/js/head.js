@@ -19,8 +19,8 @@ export class Head {
     this.track = el("div.track", { "aria-hidden": "true" }, this.fill);
     this.node = el(
       "div.lanehead", {},
-      el("div.row", {}, this.name, this.long, el("span.push"), this.factor, this.speed, el("span.unit", {}, "tokens/s")),
-      el("div.row.second", {}, this.state, this.sub, el("span.push"), this.played),
+      el("div.row", {}, this.name, this.long, this.played, el("span.push"), this.factor, this.speed, el("span.unit", {}, "tokens/s")),
+      el("div.row.second", {}, this.state, this.sub),
       this.measured,
       this.track,
     );
@@ -50,6 +50,7 @@ export class Head {
     setText(this.played, name ? `on ${name}` : "");
     this.played.title = what;
     show(this.played, Boolean(name));
+    show(this.long, !name);
   }
 
   /** Figures with their names, as [name, value, hint]; null hides the row. */

@@ -328,8 +328,8 @@ function details({ measures, plain, state }) {
   const counted = state.finished?.speculation;
   const proposed = counted?.proposed_tokens;
   return [
-    ["drafted steps accepted", plain || !decided ? "–" : percent(share), "Of the steps of the answer that were compared, the share where the drafted one stayed."],
-    ["proposed tokens accepted", proposed ? percent(counted.accepted_tokens / proposed) : "–", "Token-level speculation, as the target’s server counted it during the run; read when the run has ended."],
+    ["steps accepted", plain || !decided ? "–" : percent(share), "Of the steps of the answer that were compared, the share where the drafted one stayed."],
+    ["proposals accepted", proposed ? percent(counted.accepted_tokens / proposed) : "–", "Token-level speculation, as the target’s server counted it during the run; read when the run has ended."],
     ["tokens a pass", counted?.drafts ? (1 + counted.accepted_tokens / counted.drafts).toFixed(2) : "–", "What a pass of the target with proposals came to: those accepted, and one more."],
   ];
 }
