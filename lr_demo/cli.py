@@ -37,8 +37,6 @@ from lr_demo.serving.hardware import choose_profile, inspect_hardware
 from lr_demo.serving.placement import check_stated, gpu_supply
 from lr_demo.serving.plan import make_plan
 from lr_demo.serving.vllm_options import check_options
-from lr_demo.terminal import RunView, phase_exit_code, plain, show_fleet, show_summary
-from lr_demo.serving.hardware import choose_profile
 from lr_demo.terminal import RunView, phase_exit_code, plain, show_fleet, show_start, show_summary
 
 PROGRAM = "python -m lr_demo"
