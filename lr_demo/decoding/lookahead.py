@@ -5,11 +5,11 @@ of the tree happens in such a callback, so between two events nothing runs and n
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine
 from functools import partial
 
 from lr_demo.config import RunSettings, Schedule
+from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
@@ -59,8 +59,9 @@ class Lookahead:
         self._segmenter, self._emit = segmenter, emit
         self._same_vocabulary = target.vocabulary == draft.vocabulary
         self._synchronous = settings.schedule is Schedule.SYNC
-        self._text_ids = {role: list(ids) for role, ids in prompts.items()}
-        """Each model's own ids of prompt and accepted text."""
+        self._text_ids = list(prompts[Role.TARGET])
+        """The target's ids of prompt and accepted text."""
+        self._draft_text = DraftText(draft, prompts[Role.DRAFT], self._same_vocabulary)
         self._slots = {role: Slots(settings.parallel_budget) for role in (Role.TARGET, Role.DRAFT)}
         self._drafting = 0
         """Drafted steps asked for and not complete."""
@@ -69,8 +70,6 @@ class Lookahead:
         self._root: Position | None = None
         self._draft_away_until = 0.0
         self._draft_pause = 0.0
-        self._to_cross: deque[Step] = deque()
-        """Corrections whose ids the draft does not have yet."""
         self._crossing: asyncio.Task[None] | None = None
 
     async def run(self) -> str:
@@ -92,16 +91,14 @@ class Lookahead:
 
     # The tree grows.
 
-    def _new_root(self, step: int, tokens_before: int, after_boundary: bool, draft_ready: bool = True) -> None:
+    def _new_root(self, step: int, tokens_before: int, after_boundary: bool) -> None:
         self._cycle += 1
         self._emit(CycleStarted(cycle=self._cycle, position=self._next_id))
-        self._root = self._new_position(step, None, tokens_before, after_boundary, draft_ready)
+        self._root = self._new_position(step, None, tokens_before, after_boundary)
         self._start(self._root)
 
-    def _new_position(
-        self, step: int, parent: Drafted | None, tokens_before: int, after_boundary: bool, draft_ready: bool = True
-    ) -> Position:
-        position = Position(self._next_id, step, parent, tokens_before, after_boundary, draft_ready=draft_ready)
+    def _new_position(self, step: int, parent: Drafted | None, tokens_before: int, after_boundary: bool) -> Position:
+        position = Position(self._next_id, step, parent, tokens_before, after_boundary)
         self._next_id += 1
         self._emit(
             PositionOpened(
@@ -128,7 +125,7 @@ class Lookahead:
             root is None
             or position.drafted
             or not position.after_boundary
-            or not position.draft_ready
+            or not self._draft_text.complete
             or position.step - root.step >= self._settings.lookahead
             or asyncio.get_running_loop().time() < self._draft_away_until
         ):
@@ -142,7 +139,7 @@ class Lookahead:
     def _expand_if_drafted(self) -> None:
         """Synchronous schedule: the whole batch of target steps starts when drafting is done."""
         root = self._root
-        if not self._synchronous or self._drafting or root is None or not root.draft_ready:
+        if not self._synchronous or self._drafting or root is None or not self._draft_text.complete:
             return
         for position in list(root.subtree()):
             if position.held:
@@ -182,7 +179,7 @@ class Lookahead:
         step: Step | None = None
         try:
             step = await self._write(position, Role.DRAFT, drafted.alternative)
-            ids = step.token_ids if self._same_vocabulary else await self._encode(Role.TARGET, step)
+            ids = step.token_ids if self._same_vocabulary else await self._target_ids(step)
         except ModelError as error:
             self._drafting -= 1
             self._draft_failed(error)
@@ -201,7 +198,7 @@ class Lookahead:
 
     async def _write(self, position: Position, role: Role, alternative: int) -> Step:
         most, at_limit = allowance(position.tokens_before, self._settings.max_tokens, self._settings.step_cap)
-        prompt = self._text_ids[role].copy()
+        prompt = (self._text_ids if role is Role.TARGET else self._draft_text.ids).copy()
         for before in position.path():
             if before.step is not None:
                 prompt += before.target_ids if role is Role.TARGET else before.step.token_ids
@@ -215,9 +212,9 @@ class Lookahead:
         key = StepKey(position.id, role, alternative)
         return await write_step(self._models[role], request, key, self._emit, at_limit=at_limit)
 
-    async def _encode(self, role: Role, step: Step) -> tuple[int, ...]:
-        """The step's ids in the other model's vocabulary, from its text alone."""
-        return tuple(await self._models[role].encode(step.text))
+    async def _target_ids(self, step: Step) -> tuple[int, ...]:
+        """A drafted step's ids in the target's vocabulary, from its text alone."""
+        return tuple(await self._models[Role.TARGET].encode(step.text))
 
     # Something is complete.
 
@@ -321,8 +318,8 @@ class Lookahead:
         if chosen.child is None:
             self._end(chosen.step.finish if chosen.step.ends_answer else StepFinish.TOKEN_LIMIT)
             return
-        self._text_ids[Role.TARGET] += chosen.target_ids
-        self._text_ids[Role.DRAFT] += chosen.step.token_ids
+        self._text_ids += chosen.target_ids
+        self._draft_text.append_drafted(chosen.step.token_ids)
         self._root = chosen.child
         self._root.parent = None
         if not self._synchronous:
@@ -347,28 +344,22 @@ class Lookahead:
         if target.ends_answer or tokens >= self._settings.max_tokens:
             self._end(target.finish if target.ends_answer else StepFinish.TOKEN_LIMIT)
             return
-        self._text_ids[Role.TARGET] += target.token_ids
-        if self._same_vocabulary:
-            self._text_ids[Role.DRAFT] += target.token_ids
-        self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY, draft_ready=self._same_vocabulary)
-        if not self._same_vocabulary:
-            self._to_cross.append(target)
-            if self._crossing is None:
-                self._crossing = self._spawn(self._cross_over())
+        self._text_ids += target.token_ids
+        self._draft_text.append_target(target.token_ids, target.text)
+        self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY)
+        if not self._draft_text.complete and self._crossing is None:
+            self._crossing = self._spawn(self._cross_over())
 
     async def _cross_over(self) -> None:
-        """Bring corrections into the draft's vocabulary, in order; until then the target goes on alone."""
-        while self._to_cross:
+        """Bring corrections into the draft's vocabulary; until then the target goes on alone."""
+        while not self._draft_text.complete:
             try:
-                self._text_ids[Role.DRAFT] += await self._encode(Role.DRAFT, self._to_cross[0])
+                await self._draft_text.catch_up()
             except ModelError as error:
                 self._draft_failed(error)
                 await asyncio.sleep(self._draft_pause)
-            else:
-                self._to_cross.popleft()
         self._crossing = None
         if self._root is not None:
-            self._root.draft_ready = True
             self._draft_at(self._root)
             self._expand_if_drafted()
 

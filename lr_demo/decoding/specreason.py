@@ -5,6 +5,7 @@ from collections import deque
 
 from lr_demo.config import RunSettings
 from lr_demo.decoding.answers import boxed
+from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.step import Emit, Step, allowance, with_patience, write_step
@@ -49,7 +50,9 @@ class SpecReason:
         self._scorer, self._sampling, self._settings = scorer, sampling, settings
         self._segmenter, self._emit = segmenter, emit
         self._same_vocabulary = target.vocabulary == draft.vocabulary
-        self._text_ids = {role: list(ids) for role, ids in prompts.items()}
+        self._text_ids = list(prompts[Role.TARGET])
+        """The target's ids of prompt and accepted text."""
+        self._draft_text = DraftText(draft, prompts[Role.DRAFT], self._same_vocabulary)
         self._recent: deque[str] = deque(maxlen=_REMEMBERED_STEPS)
         self._draft_degraded = False
 
@@ -95,7 +98,7 @@ class SpecReason:
         """A drafted step and its ids in the target's vocabulary; None where the draft fails."""
         try:
             step = await self._write(Role.DRAFT, index, tokens)
-            ids = step.token_ids if self._same_vocabulary else await self._encode(Role.TARGET, step)
+            ids = step.token_ids if self._same_vocabulary else await self._target_ids(step)
         except ModelError as error:
             if not self._draft_degraded:
                 self._draft_degraded = True
@@ -115,7 +118,7 @@ class SpecReason:
         clock = asyncio.get_running_loop().time
         began, threshold = clock(), self._settings.effective_threshold
         try:
-            score = await self._scorer.score(self._text_ids[Role.TARGET] + list(ids))
+            score = await self._scorer.score(self._text_ids + list(ids))
         except ModelError as error:
             verdict = Verdict(position=index, accepted=False, method="error", reason=str(error))
         else:
@@ -141,16 +144,17 @@ class SpecReason:
 
     async def _append(self, step: Step, ids: tuple[int, ...], writer: Role) -> None:
         """Take a step into both models' ids of the text."""
-        self._text_ids[Role.TARGET] += ids
-        if self._same_vocabulary or writer is Role.DRAFT:
-            self._text_ids[Role.DRAFT] += step.token_ids
+        self._text_ids += ids
+        if writer is Role.DRAFT:
+            self._draft_text.append_drafted(step.token_ids)
         else:
-            self._text_ids[Role.DRAFT] += await with_patience(lambda: self._encode(Role.DRAFT, step), self._emit)
+            self._draft_text.append_target(step.token_ids, step.text)
+            await with_patience(self._draft_text.catch_up, self._emit)
 
     async def _write(self, role: Role, index: int, tokens: int) -> Step:
         most, at_limit = allowance(tokens, self._settings.max_tokens, self._settings.step_cap)
         request = GenerationRequest(
-            prompt=self._text_ids[role].copy(),
+            prompt=(self._text_ids if role is Role.TARGET else self._draft_text.ids).copy(),
             max_tokens=most,
             stop=self._segmenter.stop,
             sampling=self._sampling[role],
@@ -158,5 +162,6 @@ class SpecReason:
         )
         return await write_step(self._models[role], request, StepKey(index, role), self._emit, at_limit=at_limit)
 
-    async def _encode(self, role: Role, step: Step) -> tuple[int, ...]:
-        return tuple(await self._models[role].encode(step.text))
+    async def _target_ids(self, step: Step) -> tuple[int, ...]:
+        """A drafted step's ids in the target's vocabulary, from its text alone."""
+        return tuple(await self._models[Role.TARGET].encode(step.text))

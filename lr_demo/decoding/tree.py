@@ -44,8 +44,6 @@ class Position:
     dropped: bool = False
     held: bool = False
     """Synchronous schedule: the target step waits for the whole batch."""
-    draft_ready: bool = True
-    """False while the text before it is still being encoded for the draft."""
 
     def path(self) -> list[Drafted]:
         """The drafted steps from the root to here, in order."""
