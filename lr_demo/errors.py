@@ -7,7 +7,8 @@ LookaheadError
 ├── WeightsError         model files could not be found, fetched or verified
 ├── ServingError         a model server could not be started or died
 └── ModelError           a request to a model failed; the run may go on without that role
-    └── RequestRefused   the server answers and will not do it: asking again is no use
+    ├── RequestRefused   the server answers and will not do it: asking again is no use
+    └── ServerGone       its server was given up: asking again is no use until somebody restarts it
 
 Each message says what was wrong, with which value, and what to do about it.
 """
@@ -43,3 +44,7 @@ class ModelError(LookaheadError):
 
 class RequestRefused(ModelError):
     """The model's server answers, and will not do what was asked: asking again is no use."""
+
+
+class ServerGone(ModelError):
+    """The model's server was given up: asking again is no use until somebody restarts it."""

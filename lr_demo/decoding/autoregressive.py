@@ -3,9 +3,10 @@
 from contextlib import aclosing
 
 from lr_demo.config import RunSettings
+from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, step_finish, with_patience
+from lr_demo.decoding.step import Emit, listen, step_finish
 from lr_demo.events import (
     CycleStarted,
     Outcome,
@@ -34,10 +35,11 @@ class Autoregressive:
         prompt: list[int],
         settings: RunSettings,
         segmenter: Segmenter,
+        patience: Patience,
         emit: Emit,
     ) -> None:
         self._target, self._sampling, self._settings = target, sampling, settings
-        self._prompt, self._segmenter, self._emit = prompt, segmenter, emit
+        self._prompt, self._segmenter, self._patience, self._emit = prompt, segmenter, patience, emit
         self._accepted: list[int] = []
         """Ids of all complete steps and of the current one."""
         self._position = 0
@@ -52,7 +54,7 @@ class Autoregressive:
             ModelError: the target failed for too long; what it had written is in the events.
         """
         self._emit(CycleStarted(cycle=0, position=0))
-        return (await with_patience(self._attempt, self._emit)).value
+        return (await self._patience.of(self._attempt)).value
 
     async def _attempt(self) -> StepFinish:
         """One request, from wherever the answer is."""
@@ -63,7 +65,7 @@ class Autoregressive:
             seed=request_seed(self._settings.seed, Role.TARGET, self._position, 0),
         )
         try:
-            async with aclosing(self._target.generate(request)) as chunks:
+            async with aclosing(listen(self._target, request, Role.TARGET)) as chunks:
                 async for chunk in chunks:
                     self._take(chunk.token_ids, chunk.text)
                     if chunk.finish is not None:
@@ -99,6 +101,7 @@ class Autoregressive:
         self._emit(
             StepCommitted(position=position, role=Role.TARGET, outcome=Outcome.TARGET, step=position, tokens=tokens)
         )
+        self._patience.progress()
         self._position += 1
         self._open, self._ids, self._text = False, [], ""
 

@@ -1,15 +1,17 @@
 """One call that decodes a prompt in any mode. Knows models and verifiers by their protocols only."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lr_demo.config import Mode, RunSettings
 from lr_demo.decoding.autoregressive import Autoregressive
+from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
+from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.segmentation import BLANK_LINE, Segmenter
 from lr_demo.decoding.specreason import SpecReason
+from lr_demo.decoding.step import in_time
 from lr_demo.errors import ConfigError
 from lr_demo.events import Event, Role
 from lr_demo.models.protocol import GREEDY, LanguageModel, Message, Sampling
@@ -48,30 +50,29 @@ async def decode(
         ModelError: the target failed for too long, or refused the prompt.
     """
     messages = [Message("system", system_prompt), Message("user", prompt)]
+    patience = Patience(emit)
+    prompt_ids = await patience.of(lambda: in_time(cast.target, cast.target.chat_prompt(messages)))
+    room = await patience.of(lambda: in_time(cast.target, cast.target.context_length())) - len(prompt_ids)
+    # A prompt that leaves no room is refused with the first request.
+    settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
     if not settings.mode.drafts_steps:
-        ids = await cast.target.chat_prompt(messages)
-        settings = await _within_context(settings, cast.target, ids)
-        return await Autoregressive(cast.target, cast.target_sampling, ids, settings, segmenter, emit).run()
+        return await Autoregressive(
+            cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit
+        ).run()
     if cast.draft is None:
         raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
-    target_ids, draft_ids = await asyncio.gather(cast.target.chat_prompt(messages), cast.draft.chat_prompt(messages))
-    settings = await _within_context(settings, cast.target, target_ids)
-    prompts = {Role.TARGET: target_ids, Role.DRAFT: draft_ids}
+    same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
+    draft_text = DraftText(cast.draft, messages, same_vocabulary)
     sampling = {Role.TARGET: cast.target_sampling, Role.DRAFT: cast.draft_sampling}
     if settings.mode is Mode.SPECREASON:
         if cast.scorer is None:
             raise ConfigError("mode specreason needs a step scorer, and there is none")
         return await SpecReason(
-            cast.target, cast.draft, cast.scorer, sampling, prompts, settings, segmenter, emit
+            cast.target, draft_text, cast.scorer, sampling, prompt_ids, settings, segmenter, patience, emit
         ).run()
     if cast.verifier is None:
         raise ConfigError(f"mode {settings.mode} needs a verifier, and there is none")
-    same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
-    return await Lookahead(cast.target, cast.draft, judging, sampling, prompts, settings, segmenter, emit).run()
-
-
-async def _within_context(settings: RunSettings, target: LanguageModel, prompt: list[int]) -> RunSettings:
-    """Settings whose token limit the target's context has room for; a prompt that leaves none is refused later."""
-    room = await target.context_length() - len(prompt)
-    return settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
+    return await Lookahead(
+        cast.target, draft_text, judging, sampling, prompt_ids, settings, segmenter, patience, emit
+    ).run()

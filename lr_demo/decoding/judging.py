@@ -2,15 +2,12 @@
 
 import asyncio
 
+from lr_demo import limits
+from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.step import Emit, Step
-from lr_demo.errors import ModelError
-from lr_demo.events import Role, RoleDegraded, RoleRecovered, StepFinish, Verdict, VerdictStarted
-from lr_demo.verification.protocol import Comparison, Verifier
-
-JUDGE_PATIENCE_S = 30.0
-"""A verdict that takes longer is a reject, seconds."""
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+from lr_demo.errors import ModelError, RequestRefused
+from lr_demo.events import Role, StepFinish, Verdict, VerdictStarted
+from lr_demo.verification.protocol import Comparison, Judgement, Verifier
 
 
 class Judging:
@@ -19,8 +16,9 @@ class Judging:
     def __init__(self, verifier: Verifier, question: str, same_vocabulary: bool, emit: Emit) -> None:
         self._verifier, self._question, self._emit = verifier, question, emit
         self._same_vocabulary = same_vocabulary
-        self._failed_until = 0.0
-        self._pause = 0.0
+        self.attendance = Attendance(Role.JUDGE, emit, self._attempt)
+        """Open it while there are verdicts to give."""
+        self._unanswered: Comparison | None = None
 
     def at_once(self, position: int, alternative: int, drafted: Step, target: Step) -> bool | None:
         """The verdict where none has to be asked for, else None.
@@ -33,7 +31,7 @@ class Judging:
             return self._say(position, alternative, False, "ending", f"only the {who} ends the answer here")
         if not self._verifier.compares_identity and _normalized(drafted.text) == _normalized(target.text):
             return self._say(position, alternative, True, "identical", "equal apart from white space and case")
-        if asyncio.get_running_loop().time() < self._failed_until:
+        if self.attendance.away:
             return self._say(position, alternative, False, "error", f"the {self._verifier.method} verifier is away")
         return None
 
@@ -46,7 +44,11 @@ class Judging:
         target: Step,
         seed: int,
     ) -> bool:
-        """The verifier's verdict; an error or too long a wait is a reject."""
+        """The verifier's verdict; an error, or a wait longer than `limits.JUDGE_PATIENCE_S`, is a reject.
+
+        After such a failure nobody asks the verifier for a verdict (`at_once` rejects) until it has given
+        the one it failed to give.
+        """
         method = self._verifier.method
         self._emit(VerdictStarted(position=position, alternative=alternative, method=method))
         clock = asyncio.get_running_loop().time
@@ -61,20 +63,30 @@ class Judging:
             seed=seed,
         )
         try:
-            async with asyncio.timeout(JUDGE_PATIENCE_S):
-                judgement = await self._verifier.verify(comparison)
-        except (ModelError, TimeoutError) as error:
-            reason = str(error) or f"no verdict within {JUDGE_PATIENCE_S:g} s"
-            self._pause = min(2 * self._pause or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
-            self._failed_until = clock() + self._pause
-            self._emit(RoleDegraded(role=Role.JUDGE, reason=reason))
-            return self._say(position, alternative, False, "error", reason, latency_s=clock() - began)
-        if self._pause:
-            self._pause = 0.0
-            self._emit(RoleRecovered(role=Role.JUDGE))
+            judgement = await self._verified(comparison)
+        except ModelError as error:
+            if not isinstance(error, RequestRefused):  # a refusal is about this comparison alone
+                self._unanswered = comparison
+                self.attendance.lost(str(error))
+            return self._say(position, alternative, False, "error", str(error), latency_s=clock() - began)
+        self.attendance.works()
         return self._say(
             position, alternative, judgement.accepted, method, judgement.reason, judgement.score, clock() - began
         )
+
+    async def _verified(self, comparison: Comparison) -> Judgement:
+        try:
+            async with asyncio.timeout(limits.JUDGE_PATIENCE_S):
+                return await self._verifier.verify(comparison)
+        except TimeoutError:
+            raise ModelError(
+                f"the {self._verifier.method} verifier gave no verdict within {limits.JUDGE_PATIENCE_S:g} s: it hangs, "
+                "or its server has too much to do"
+            ) from None
+
+    async def _attempt(self) -> None:
+        assert self._unanswered is not None
+        await self._verified(self._unanswered)
 
     def _say(
         self,

@@ -9,12 +9,14 @@ from collections.abc import Coroutine
 from functools import partial
 
 from lr_demo.config import RunSettings, Schedule
+from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
+from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.slots import Slots
-from lr_demo.decoding.step import Emit, Step, allowance, with_patience, write_step
+from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
 from lr_demo.decoding.tree import Drafted, Position
 from lr_demo.errors import ModelError
 from lr_demo.events import (
@@ -22,17 +24,12 @@ from lr_demo.events import (
     Outcome,
     PositionOpened,
     Role,
-    RoleDegraded,
-    RoleRecovered,
     StepCancelled,
     StepCommitted,
     StepFinish,
     StepKey,
 )
 from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
-
-_FIRST_DRAFT_PAUSE_S = 0.5
-_LONGEST_DRAFT_PAUSE_S = 16.0
 
 
 class Lookahead:
@@ -46,30 +43,30 @@ class Lookahead:
     def __init__(
         self,
         target: LanguageModel,
-        draft: LanguageModel,
+        draft_text: DraftText,
         judging: Judging,
         sampling: dict[Role, Sampling],
-        prompts: dict[Role, list[int]],
+        prompt: list[int],
         settings: RunSettings,
         segmenter: Segmenter,
+        patience: Patience,
         emit: Emit,
     ) -> None:
-        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft}
+        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft_text.model}
+        self._patience = patience
+        self._draft = Attendance(Role.DRAFT, emit, draft_text.prove)
         self._judging, self._sampling, self._settings = judging, sampling, settings
         self._segmenter, self._emit = segmenter, emit
-        self._same_vocabulary = target.vocabulary == draft.vocabulary
         self._synchronous = settings.schedule is Schedule.SYNC
-        self._text_ids = list(prompts[Role.TARGET])
+        self._text_ids = list(prompt)
         """The target's ids of prompt and accepted text."""
-        self._draft_text = DraftText(draft, prompts[Role.DRAFT], self._same_vocabulary)
+        self._draft_text = draft_text
         self._slots = {role: Slots(settings.parallel_budget) for role in (Role.TARGET, Role.DRAFT)}
         self._drafting = 0
         """Drafted steps asked for and not complete."""
         self._next_id = 0
         self._cycle = -1
         self._root: Position | None = None
-        self._draft_away_until = 0.0
-        self._draft_pause = 0.0
         self._crossing: asyncio.Task[None] | None = None
 
     async def run(self) -> str:
@@ -79,7 +76,7 @@ class Lookahead:
             ModelError: the target failed for too long.
         """
         self._ended: asyncio.Future[str | ModelError] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as self._tasks:
+        async with self._draft, self._judging.attendance, asyncio.TaskGroup() as self._tasks:
             try:
                 self._new_root(step=0, tokens_before=0, after_boundary=True)
                 ended = await self._ended
@@ -116,6 +113,7 @@ class Lookahead:
         if not position.held:
             self._ask_target(position)
         self._draft_at(position)
+        self._bring_draft_up()
         self._expand_if_drafted()
 
     def _draft_at(self, position: Position) -> None:
@@ -127,7 +125,7 @@ class Lookahead:
             or not position.after_boundary
             or not self._draft_text.complete
             or position.step - root.step >= self._settings.lookahead
-            or asyncio.get_running_loop().time() < self._draft_away_until
+            or self._draft.away
         ):
             return
         for alternative in range(self._settings.width):
@@ -137,9 +135,11 @@ class Lookahead:
             self._slots[Role.DRAFT].request(position.step, partial(self._begin_draft, drafted))
 
     def _expand_if_drafted(self) -> None:
-        """Synchronous schedule: the whole batch of target steps starts when drafting is done."""
+        """Synchronous schedule: the whole batch of target steps starts when drafting is done, or the draft is away."""
         root = self._root
-        if not self._synchronous or self._drafting or root is None or not self._draft_text.complete:
+        if not self._synchronous or root is None:
+            return
+        if not self._draft.away and (self._drafting or not self._draft_text.complete):
             return
         for position in list(root.subtree()):
             if position.held:
@@ -167,7 +167,7 @@ class Lookahead:
 
     async def _write_target(self, position: Position) -> None:
         try:
-            step = await with_patience(lambda: self._write(position, Role.TARGET, 0), self._emit)
+            step = await self._patience.of(lambda: self._write(position, Role.TARGET, 0))
         except ModelError as error:
             self._end(error)
         else:
@@ -175,24 +175,30 @@ class Lookahead:
             self._target_complete(position)
 
     async def _write_draft(self, drafted: Drafted) -> None:
-        position = drafted.position
         step: Step | None = None
+        began = asyncio.get_running_loop().time()
         try:
-            step = await self._write(position, Role.DRAFT, drafted.alternative)
-            ids = step.token_ids if self._same_vocabulary else await self._target_ids(step)
+            step = await self._write(drafted.position, Role.DRAFT, drafted.alternative)
+            ids = step.token_ids if self._draft_text.same_vocabulary else await self._target_ids(step)
         except ModelError as error:
             self._drafting -= 1
-            self._draft_failed(error)
             drafted.accepted = False
+            if step is None:
+                self._draft.lost(str(error))
+            else:  # the target failed to encode it
+                self._cancelled(drafted)
             self._resolve()
             self._expand_if_drafted()
         except asyncio.CancelledError:
-            if step is not None:
+            if step is None:
+                if self._root is not None:
+                    self._draft.given_up(began)
+            else:
                 self._cancelled(drafted)
             raise
         else:
             self._drafting -= 1
-            self._draft_works()
+            self._draft.works()
             drafted.step, drafted.target_ids = step, ids
             self._draft_complete(drafted)
 
@@ -210,11 +216,13 @@ class Lookahead:
             seed=request_seed(self._settings.seed, role, position.step, alternative),
         )
         key = StepKey(position.id, role, alternative)
-        return await write_step(self._models[role], request, key, self._emit, at_limit=at_limit)
+        heard = self._draft.heard if role is Role.DRAFT else None
+        return await write_step(self._models[role], request, key, self._emit, at_limit=at_limit, heard=heard)
 
     async def _target_ids(self, step: Step) -> tuple[int, ...]:
         """A drafted step's ids in the target's vocabulary, from its text alone."""
-        return tuple(await self._models[Role.TARGET].encode(step.text))
+        target = self._models[Role.TARGET]
+        return tuple(await in_time(target, target.encode(step.text)))
 
     # Something is complete.
 
@@ -347,21 +355,6 @@ class Lookahead:
         self._text_ids += target.token_ids
         self._draft_text.append_target(target.token_ids, target.text)
         self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY)
-        if not self._draft_text.complete and self._crossing is None:
-            self._crossing = self._spawn(self._cross_over())
-
-    async def _cross_over(self) -> None:
-        """Bring corrections into the draft's vocabulary; until then the target goes on alone."""
-        while not self._draft_text.complete:
-            try:
-                await self._draft_text.catch_up()
-            except ModelError as error:
-                self._draft_failed(error)
-                await asyncio.sleep(self._draft_pause)
-        self._crossing = None
-        if self._root is not None:
-            self._draft_at(self._root)
-            self._expand_if_drafted()
 
     # Ending.
 
@@ -408,19 +401,22 @@ class Lookahead:
         if not self._ended.done():
             self._ended.set_result(why if isinstance(why, ModelError) else why.value)
 
-    # A draft that fails.
+    # The draft keeps up, or is lost.
 
-    def _draft_failed(self, error: ModelError) -> None:
-        first = not self._draft_pause
-        self._draft_pause = min(2 * self._draft_pause or _FIRST_DRAFT_PAUSE_S, _LONGEST_DRAFT_PAUSE_S)
-        self._draft_away_until = asyncio.get_running_loop().time() + self._draft_pause
-        if first:
-            self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
+    def _bring_draft_up(self) -> None:
+        """Give the draft the text it does not have yet; until then the target goes on alone."""
+        if not self._draft_text.complete and not self._draft.away and self._crossing is None:
+            self._crossing = self._spawn(self._cross_over())
 
-    def _draft_works(self) -> None:
-        if self._draft_pause:
-            self._draft_pause = self._draft_away_until = 0.0
-            self._emit(RoleRecovered(role=Role.DRAFT))
+    async def _cross_over(self) -> None:
+        try:
+            await self._draft_text.catch_up()
+        except ModelError as error:
+            self._draft.lost(str(error))
+        self._crossing = None
+        if self._root is not None:
+            self._draft_at(self._root)
+        self._expand_if_drafted()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(work)

@@ -3,20 +3,21 @@
 import asyncio
 from collections import deque
 
+from lr_demo import limits
 from lr_demo.config import RunSettings
 from lr_demo.decoding.answers import boxed
+from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
+from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, Step, allowance, with_patience, write_step
+from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
 from lr_demo.errors import ModelError
 from lr_demo.events import (
     CycleStarted,
     Outcome,
     PositionOpened,
     Role,
-    RoleDegraded,
-    RoleRecovered,
     StepCancelled,
     StepCommitted,
     StepFinish,
@@ -38,23 +39,24 @@ class SpecReason:
     def __init__(
         self,
         target: LanguageModel,
-        draft: LanguageModel,
+        draft_text: DraftText,
         scorer: StepScorer,
         sampling: dict[Role, Sampling],
-        prompts: dict[Role, list[int]],
+        prompt: list[int],
         settings: RunSettings,
         segmenter: Segmenter,
+        patience: Patience,
         emit: Emit,
     ) -> None:
-        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft}
+        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft_text.model}
         self._scorer, self._sampling, self._settings = scorer, sampling, settings
         self._segmenter, self._emit = segmenter, emit
-        self._same_vocabulary = target.vocabulary == draft.vocabulary
-        self._text_ids = list(prompts[Role.TARGET])
+        self._patience = patience
+        self._text_ids = list(prompt)
         """The target's ids of prompt and accepted text."""
-        self._draft_text = DraftText(draft, prompts[Role.DRAFT], self._same_vocabulary)
+        self._draft_text = draft_text
         self._recent: deque[str] = deque(maxlen=_REMEMBERED_STEPS)
-        self._draft_degraded = False
+        self._draft = Attendance(Role.DRAFT, emit, draft_text.prove)
 
     async def run(self) -> str:
         """Decode to the end; returns its reason.
@@ -62,6 +64,10 @@ class SpecReason:
         Raises:
             ModelError: the target failed for too long.
         """
+        async with self._draft:
+            return await self._decode()
+
+    async def _decode(self) -> str:
         index = tokens = cycle = 0
         after_boundary = True
         self._emit(CycleStarted(cycle=0, position=0))
@@ -74,7 +80,7 @@ class SpecReason:
             reason = self._end_reason(step, tokens)
             if reason is not None:
                 return reason
-            await self._append(step, ids, role)
+            self._append(step, ids, role)
             index += 1
             after_boundary = step.finish is StepFinish.BOUNDARY
             if outcome is not Outcome.ACCEPTED:
@@ -84,29 +90,30 @@ class SpecReason:
     async def _step(self, index: int, tokens: int, after_boundary: bool) -> tuple[Step, tuple[int, ...], Outcome]:
         """The next step of the answer, its ids in the target's vocabulary, and how it came about."""
         outcome = Outcome.TARGET
-        if index >= self._settings.first_target_steps and after_boundary:
+        if index >= self._settings.first_target_steps and after_boundary and not self._draft.away:
             drafted = await self._drafted(index, tokens)
             if drafted is not None:
                 step, ids = drafted
                 if await self._kept(index, ids):
                     return step, ids, Outcome.ACCEPTED
                 outcome = Outcome.CORRECTED
-        step = await with_patience(lambda: self._write(Role.TARGET, index, tokens), self._emit)
+        step = await self._patience.of(lambda: self._write(Role.TARGET, index, tokens))
         return step, step.token_ids, outcome
 
     async def _drafted(self, index: int, tokens: int) -> tuple[Step, tuple[int, ...]] | None:
         """A drafted step and its ids in the target's vocabulary; None where the draft fails."""
         try:
+            await self._draft_text.catch_up()
             step = await self._write(Role.DRAFT, index, tokens)
-            ids = step.token_ids if self._same_vocabulary else await self._target_ids(step)
         except ModelError as error:
-            if not self._draft_degraded:
-                self._draft_degraded = True
-                self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
+            self._draft.lost(str(error))
             return None
-        if self._draft_degraded:
-            self._draft_degraded = False
-            self._emit(RoleRecovered(role=Role.DRAFT))
+        self._draft.works()
+        try:
+            ids = step.token_ids if self._draft_text.same_vocabulary else await self._target_ids(step)
+        except ModelError:  # the target's failure, which its own step will meet with patience
+            self._emit(StepCancelled(position=index, role=Role.DRAFT))
+            return None
         if tokens + len(ids) > self._settings.max_tokens:  # the target's tokenizer counts it longer than it may be
             self._emit(StepCancelled(position=index, role=Role.DRAFT))
             return None
@@ -118,7 +125,9 @@ class SpecReason:
         clock = asyncio.get_running_loop().time
         began, threshold = clock(), self._settings.effective_threshold
         try:
-            score = await self._scorer.score(self._text_ids + list(ids))
+            prefix = self._text_ids + list(ids)
+            limit = limits.silence_s(Role.TARGET, unread=len(prefix))
+            score = await in_time(self._models[Role.TARGET], self._scorer.score(prefix), limit)
         except ModelError as error:
             verdict = Verdict(position=index, accepted=False, method="error", reason=str(error))
         else:
@@ -142,14 +151,13 @@ class SpecReason:
         self._recent.append(text)
         return None
 
-    async def _append(self, step: Step, ids: tuple[int, ...], writer: Role) -> None:
-        """Take a step into both models' ids of the text."""
+    def _append(self, step: Step, ids: tuple[int, ...], writer: Role) -> None:
+        """Take a step into both models' ids of the text; the draft catches up before it writes."""
         self._text_ids += ids
         if writer is Role.DRAFT:
             self._draft_text.append_drafted(step.token_ids)
         else:
             self._draft_text.append_target(step.token_ids, step.text)
-            await with_patience(self._draft_text.catch_up, self._emit)
 
     async def _write(self, role: Role, index: int, tokens: int) -> Step:
         most, at_limit = allowance(tokens, self._settings.max_tokens, self._settings.step_cap)
@@ -164,4 +172,5 @@ class SpecReason:
 
     async def _target_ids(self, step: Step) -> tuple[int, ...]:
         """A drafted step's ids in the target's vocabulary, from its text alone."""
-        return tuple(await self._models[Role.TARGET].encode(step.text))
+        target = self._models[Role.TARGET]
+        return tuple(await in_time(target, target.encode(step.text)))

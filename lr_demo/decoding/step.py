@@ -1,17 +1,16 @@
-"""Writing one step: a request to a model, its events, and patience with a target that fails."""
+"""Writing one step: a request to a model, its events, and a limit to its silence."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lr_demo.errors import ModelError, RequestRefused
+from lr_demo import limits
+from lr_demo.errors import ModelError
 from lr_demo.events import (
     Event,
     Role,
-    RoleDegraded,
-    RoleRecovered,
     StepCancelled,
     StepDelta,
     StepFinish,
@@ -19,14 +18,10 @@ from lr_demo.events import (
     StepKey,
     StepStarted,
 )
-from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]
-
-TARGET_PATIENCE_S = 60.0
-"""How long a run waits for a target that fails, seconds."""
-_FIRST_PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +39,22 @@ class Step:
 
 
 async def write_step(
-    model: LanguageModel, request: GenerationRequest, key: StepKey, emit: Emit, *, at_limit: StepFinish
+    model: LanguageModel,
+    request: GenerationRequest,
+    key: StepKey,
+    emit: Emit,
+    *,
+    at_limit: StepFinish,
+    heard: Callable[[], None] | None = None,
 ) -> Step:
     """One step from a model, with its events.
 
-    `at_limit` says what it means that `request.max_tokens` are used up. On failure or cancellation the
-    request has ended at the server when the event that says so is emitted.
+    `at_limit` says what it means that `request.max_tokens` are used up; `heard` is called with every
+    chunk. On failure or cancellation the request has ended at the server when the event that says so is
+    emitted.
 
     Raises:
-        ModelError: the model failed.
+        ModelError: the model failed, or was silent for longer than `limits.silence_s`.
     """
     position, role, alternative = key
     emit(StepStarted(position=position, role=role, alternative=alternative))
@@ -60,8 +62,10 @@ async def write_step(
     texts: list[str] = []
     finish = StepFinish.END
     try:
-        async with aclosing(model.generate(request)) as chunks:
+        async with aclosing(listen(model, request, role)) as chunks:
             async for chunk in chunks:
+                if heard is not None:
+                    heard()
                 ids += chunk.token_ids
                 texts.append(chunk.text)
                 emit(
@@ -98,29 +102,39 @@ def allowance(used: int, max_tokens: int, step_cap: int) -> tuple[int, StepFinis
     return (left, StepFinish.TOKEN_LIMIT) if left <= step_cap else (step_cap, StepFinish.STEP_CAP)
 
 
-async def with_patience(attempt: Callable[[], Awaitable[T]], emit: Emit, patience_s: float = TARGET_PATIENCE_S) -> T:
-    """The result of an attempt on the target, tried again with growing pauses while it fails.
+async def listen(model: LanguageModel, request: GenerationRequest, role: Role) -> AsyncGenerator[Chunk, None]:
+    """What a model writes, as `LanguageModel.generate`, but never silent for longer than `limits.silence_s`.
 
     Raises:
-        ModelError: it kept failing for `patience_s` seconds, or refused (`RequestRefused`), which is final.
+        ModelError: the model failed, or was silent for too long.
     """
-    clock = asyncio.get_running_loop().time
-    failing_since: float | None = None
-    pause = _FIRST_PAUSE_S
-    while True:
-        try:
-            result = await attempt()
-        except RequestRefused:
-            raise
-        except ModelError as error:
-            if failing_since is None:
-                failing_since = clock()
-                emit(RoleDegraded(role=Role.TARGET, reason=str(error)))
-            if clock() + pause - failing_since > patience_s:
-                raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 8.0)
-        else:
-            if failing_since is not None:
-                emit(RoleRecovered(role=Role.TARGET))
-            return result
+    limit = limits.silence_s(role, unread=len(request.prompt))
+    async with aclosing(model.generate(request)) as chunks:
+        while True:
+            try:
+                async with asyncio.timeout(limit):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise too_late(model, limit) from None
+            yield chunk
+            limit = limits.silence_s(role)
+
+
+async def in_time(model: LanguageModel, answer: Awaitable[T], limit_s: float = limits.SHORT_ANSWER_S) -> T:
+    """An answer of a model that takes `limit_s` seconds at most.
+
+    Raises:
+        ModelError: the model failed, or took longer.
+    """
+    try:
+        async with asyncio.timeout(limit_s):
+            return await answer
+    except TimeoutError:
+        raise too_late(model, limit_s) from None
+
+
+def too_late(model: LanguageModel, limit_s: float) -> ModelError:
+    """What a model is told to have done that did not answer for so long."""
+    return ModelError(f"{model.name} gave no sign for {limit_s:.0f} s: it hangs, or its server has too much to do")

@@ -62,8 +62,13 @@ class Failure:
 
     after_tokens: int = 0
     hangs: bool = False
-    refuses: bool = False
-    """The error is a refusal."""
+    raises: type[ModelError] = ModelError
+
+    async def happen(self, name: str) -> None:
+        """Err, or hang. `name` is who does."""
+        if self.hangs:
+            await asyncio.get_running_loop().create_future()
+        raise self.raises(f"{name}: a simulated failure, as asked for")
 
 
 @dataclass
@@ -127,7 +132,7 @@ class SimulatedModel:
             ids: tuple[int, ...] = ()
             for length in self._passes(request):
                 if failure is not None and written >= failure.after_tokens:
-                    await self._fail(failure)
+                    await failure.happen(self.name)
                 due += self.seconds_per_token * self._cost()
                 passed = list(islice(tokens, length))
                 finish = passed[-1][1]
@@ -201,12 +206,6 @@ class SimulatedModel:
         if not self.batch_cost:
             return 1.0
         return self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
-
-    async def _fail(self, failure: Failure) -> None:
-        if failure.hangs:
-            await asyncio.get_running_loop().create_future()
-        kind = RequestRefused if failure.refuses else ModelError
-        raise kind(f"{self.name}: a simulated failure, as asked for")
 
 
 def _wait_until(due: float) -> asyncio.Future[None]:

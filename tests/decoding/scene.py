@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
+from lr_demo.errors import ModelError
 from lr_demo.events import Event, RunState, StepKey, fold
 from lr_demo.models.protocol import GREEDY, Sampling
 from lr_demo.models.simulated import TRIPLES, WORDS, Failure, SimulatedModel, Vocabulary
@@ -83,6 +84,14 @@ class Scene:
         return run_virtual(self.arun(settings))
 
     async def arun(self, settings: RunSettings) -> "Outcome":
+        """A run that succeeds, or raises."""
+        outcome = await self.attempt(settings)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    async def attempt(self, settings: RunSettings) -> "Outcome":
+        """A run that may fail: then its reason is empty, and its error is kept."""
         target, draft = self.models()
         verifier = self.verifier or (
             Exact() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
@@ -96,9 +105,13 @@ class Scene:
             event.seq, event.t = len(events), clock() - began
             events.append(event)
 
-        reason = await decode("How many?", settings, cast, emit, "Think.")
+        reason, error = "", None
+        try:
+            reason = await decode("How many?", settings, cast, emit, "Think.")
+        except ModelError as failure:
+            error = failure
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        return Outcome(reason, events, fold(events), clock() - began, target, draft, len(others))
+        return Outcome(reason, events, fold(events), clock() - began, target, draft, len(others), error)
 
 
 @dataclass
@@ -110,6 +123,7 @@ class Outcome:
     target: SimulatedModel
     draft: SimulatedModel
     tasks_left: int
+    error: ModelError | None = None
 
     def answer_ids(self) -> list[int]:
         """The answer in the target's vocabulary."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from lr_demo import limits
 from lr_demo.config import Mode, Schedule, VerifierKind
-from lr_demo.decoding.judging import JUDGE_PATIENCE_S
-from lr_demo.decoding.step import TARGET_PATIENCE_S
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, RunState, StepKey, StepPhase, Verdict, fold
 from lr_demo.models.protocol import Message, Sampling
@@ -78,12 +77,12 @@ def test_a_target_that_stays_away_fails_the_run_within_the_limit(mode: Mode) -> 
         scene.target_failures = dict.fromkeys(range(9999), Failure(0))
     with pytest.raises(ModelError, match="target"):
         run_virtual(attempt())
-    assert seconds < TARGET_PATIENCE_S + 10
+    assert seconds < limits.TARGET_PATIENCE_S + 10
 
 
 @pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
 def test_a_target_that_refuses_is_not_asked_again(mode: Mode) -> None:
-    scene = Scene(STORY, target_failures=dict.fromkeys(range(9999), Failure(refuses=True)))
+    scene = Scene(STORY, target_failures=dict.fromkeys(range(9999), Failure(raises=RequestRefused)))
 
     async def attempt() -> float:
         with pytest.raises(RequestRefused):
@@ -119,7 +118,7 @@ def test_a_verifier_that_errs_or_hangs_is_a_reject_that_is_seen(hangs: bool) -> 
     assert Role.JUDGE in outcome.state.degraded
     assert outcome.state.answer[-1].key.role is Role.TARGET
     assert len(verifier.asked) < len(verdicts), "a judge that is away is not asked each time"
-    assert outcome.seconds < 2 * JUDGE_PATIENCE_S
+    assert outcome.seconds < 2 * limits.JUDGE_PATIENCE_S
 
 
 @pytest.mark.parametrize("schedule", list(Schedule))

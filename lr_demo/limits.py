@@ -1,0 +1,80 @@
+"""How long anything waits for a model server, and how often it asks again: every such limit, with its reason.
+
+Times are seconds. Together they bound what a failure costs a run:
+
+- target hung: given up after `silence_s`, then asked again until `TARGET_PATIENCE_S` after its first failure;
+  the last attempt may take `silence_s` once more. Killed: noticed at once. Given up by the fleet: the run ends.
+- draft or judge, hung or killed: the run goes on with the target alone at once where the schedule does not wait
+  for the role, else after `silence_s` (draft of the synchronous schedule and of SpecReason) or `JUDGE_PATIENCE_S`.
+  From then on it waits for neither: one attempt after another, beside the run, finds out when the role is back.
+- a server that hangs: killed and started again after `QUIET_S` + `HEALTH_LIMIT_S` at most.
+"""
+
+from lr_demo.events import Role
+
+# A run and its target.
+
+TARGET_PATIENCE_S = 240.0
+"""A run waits so long for a target that fails. More than it takes to find that a server hangs and to start it again:
+two minutes each for a model of 32 billion parameters. A server that the fleet has given up is not waited for."""
+FIRST_PAUSE_S = 0.25
+LONGEST_PAUSE_S = 4.0
+"""Between two requests to a target that fails; doubled each time."""
+
+# Silence: a request that is at work writes a token now and then.
+
+_SILENCE_S = {Role.TARGET: 60.0, Role.DRAFT: 10.0, Role.JUDGE: 60.0}
+"""Longest time between two tokens. Other requests' prompts are read in between, on two cores 14 s for one batch of
+2,048 tokens; a draft that is slower than its limit is of no use."""
+READING_TOKENS_PER_S = 50.0
+"""Slowest reading of a prompt before the first token: a third of what two cores read with a model of 1.5 billion
+parameters, since several prompts are read at a time."""
+
+
+def silence_s(role: Role, unread: int = 0) -> float:
+    """Longest time that a role may take for its next token while it has `unread` tokens of prompt to read first."""
+    return _SILENCE_S[role] + unread / READING_TOKENS_PER_S
+
+
+SHORT_ANSWER_S = 30.0
+"""For what takes no model: encoding a text, a chat's template, the context length. Milliseconds, but for a server
+whose cores are all computing."""
+CONNECT_S = 5.0
+STREAM_SILENCE_S = 1200.0
+"""Backstop below the limits above, for whoever reads a model without them: 50,000 tokens of prompt."""
+
+# Roles that a run can do without.
+
+JUDGE_PATIENCE_S = 30.0
+"""A verdict that takes longer is a reject, and the judge counts as away. A verdict is one token behind a few hundred
+tokens of prompt: 5 s on two busy cores."""
+UNANSWERED_REQUESTS = 3
+UNANSWERED_S = 2.0
+"""A draft is away when so many requests in a row were given up without a token, over so long a time. A draft that is
+merely late has written something by then, and one such request alone says nothing: the step may have been short."""
+FIRST_RETURN_PAUSE_S = 0.5
+LONGEST_RETURN_PAUSE_S = 16.0
+"""Between two attempts to bring back a role that is away; doubled each time. They run beside the decoding and cost
+it nothing but, where cores are shared, the time of the proof."""
+PROOF_TOKENS = 4
+"""A draft that writes so many is back. One alone proves little: a stream may break off behind it."""
+
+# The fleet and its servers.
+
+HEALTH_PERIOD_S = 10.0
+"""A server that is ready is looked at so often; one look is a request without a token, 1 or 2 ms of one core."""
+HEALTH_NOTICE_S = 15.0
+"""A look that takes longer is said."""
+HEALTH_LIMIT_S = 120.0
+"""A server that gives no sign of life for so long is killed and started again. llama.cpp answers between two batches:
+14 s for 2,048 tokens on two cores, a minute on a processor four times slower."""
+QUIET_S = 60.0
+"""A vLLM server none of whose figures changed for so long is asked for one token: its front answers even where its
+engine hangs."""
+RESTARTS = 3
+"""A server that dies is started again so often …"""
+RESTART_WINDOW_S = 600.0
+"""… within so many seconds; then it is given up until somebody restarts it."""
+FIRST_RESTART_PAUSE_S = 0.5
+"""Before the first restart; four times as long before each further one, since memory and ports may need time to
+become free."""
