@@ -1,6 +1,6 @@
 """HTTP to one model server through the `openai` client: typed answers, streams, and one kind of error."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
@@ -10,13 +10,11 @@ import orjson
 from openai import AsyncOpenAI, AsyncStream
 from pydantic import BaseModel, ValidationError
 
-from lr_demo.errors import ModelError, RequestRefused
+from lr_demo import limits
+from lr_demo.errors import ModelError, RequestRefused, ServerGone
 from lr_demo.serving.endpoint import Endpoint
 
 _WORTH_ASKING_AGAIN = frozenset({408, 409, 425, 429})
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 120.0
-"""Longest silence of a server that is at work, seconds: a long prompt may take as long until its first token."""
 _KEEP_ALIVE_S = 2.0
 """Less than the servers' own 5 s, so that none closes a connection in the moment it is used again."""
 
@@ -24,20 +22,24 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Connection:
-    """The one client of a model server; any number of requests at once."""
+    """The one client of a model server; any number of requests at once.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    `given_up` says why nobody will start the server again, or None while it is up or may come back.
+    """
+
+    def __init__(self, endpoint: Endpoint, given_up: Callable[[], str | None] = lambda: None) -> None:
         self.name = endpoint.name
         self.model = endpoint.model
         self._base_url = endpoint.base_url.rstrip("/")
         self._root = self._base_url.removesuffix("/v1")
+        self._given_up = given_up
         self._client = AsyncOpenAI(
             base_url=self._base_url,
             api_key=endpoint.api_key,
             max_retries=0,  # whether to try again is for the engine to say
             http_client=httpx2.AsyncClient(
                 limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
-                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+                timeout=_timeout(limits.SHORT_ANSWER_S),
                 follow_redirects=True,
             ),
         )
@@ -51,18 +53,28 @@ class Connection:
         with self._failures():
             return shape.model_validate(await self._client.get(path, cast_to=object))
 
-    async def post(self, path: str, body: Mapping[str, object], shape: type[Shape]) -> Shape:
-        """The answer to a POST; `path` is from the server's root, as in `/tokenize`.
+    async def post(
+        self, path: str, body: Mapping[str, object], shape: type[Shape], *, silence_s: float = limits.SHORT_ANSWER_S
+    ) -> Shape:
+        """The answer to a POST; `path` is from the server's root, as in `/tokenize`. `silence_s`: how long it may take.
 
         Raises:
             ModelError: no answer, or not of this shape.
         """
         with self._failures():
-            answer = await self._client.post(self._root + path, cast_to=object, content=orjson.dumps(body))
+            answer = await self._client.post(
+                self._root + path,
+                cast_to=object,
+                content=orjson.dumps(body),
+                options={"timeout": _timeout(silence_s)},
+            )
             return shape.model_validate(answer)
 
     async def stream(self, path: str, body: Mapping[str, object], shape: type[Shape]) -> AsyncGenerator[Shape, None]:
         """The server-sent events of a POST. Closing the generator closes the connection, which ends the work there.
+
+        How long the server may be silent is for the reader to say; here is only the backstop
+        `limits.STREAM_SILENCE_S`.
 
         Raises:
             ModelError: no answer, one that breaks off, or not of this shape.
@@ -72,6 +84,7 @@ class Connection:
                 self._root + path,
                 cast_to=object,
                 content=orjson.dumps(body),
+                options={"timeout": _timeout(limits.STREAM_SILENCE_S)},
                 stream=True,
                 stream_cls=AsyncStream[object],
             )
@@ -93,12 +106,11 @@ class Connection:
             kind = RequestRefused if refused else ModelError
             raise kind(f"{self.name} refused the request (HTTP {error.status_code}): {_said(error)}") from None
         except openai.APITimeoutError:
-            raise ModelError(
-                f"{self.name} did not answer: no connection to {self._base_url} within {CONNECT_TIMEOUT_S:g} s, "
-                f"or nothing from it for {READ_TIMEOUT_S:g} s"
+            raise self._unreachable(
+                f"{self.name} does not answer at {self._base_url}: it hangs, or its server has too much to do"
             ) from None
         except openai.APIConnectionError as error:
-            raise ModelError(
+            raise self._unreachable(
                 f"{self.name} cannot be reached at {self._base_url} ({_cause(error)}): is its server running?"
             ) from None
         except openai.APIError as error:
@@ -110,6 +122,15 @@ class Connection:
             ) from None
         except (ValueError, openai.OpenAIError) as error:  # ValueError: an answer that is not JSON
             raise ModelError(f"{self.name} answered what this program cannot read: {error}") from None
+
+    def _unreachable(self, otherwise: str) -> ModelError:
+        """Why there is no answer: the reason the server was given up, where it was."""
+        reason = self._given_up()
+        return ModelError(otherwise) if reason is None else ServerGone(f"the server of {self.name} is gone: {reason}")
+
+
+def _timeout(silence_s: float) -> httpx2.Timeout:
+    return httpx2.Timeout(None, connect=limits.CONNECT_S, read=silence_s)
 
 
 def _said(error: openai.APIStatusError) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from lr_demo import limits
 from lr_demo.errors import ModelError
 from lr_demo.models.connection import Connection
 from lr_demo.models.dialect import Delta, as_chat
@@ -108,7 +109,7 @@ class LlamaCpp:
             if untold is None:
                 return
             body = self._completion(request, prompt, untold.tokens) | {"stream": False}
-            again = await self._connection.post("/completion", body, _Event)
+            again = await self._connection.post("/completion", body, _Event, silence_s=limits.STREAM_SILENCE_S)
             prompt += again.tokens
             finish = self._finish(again) if again.stop_type != "limit" or len(prompt) >= end else None
             yield Delta(again.tokens, again.content, finish)

@@ -1,6 +1,6 @@
 """A language model behind an OpenAI-compatible server: what both dialects' deltas make, kept to the protocol."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from math import inf
 
@@ -18,11 +18,11 @@ _REMEMBERED_TEXTS = 4096
 
 
 class OpenAIModel:
-    """Implements `LanguageModel` over HTTP. Close it when done."""
+    """Implements `LanguageModel` over HTTP; `given_up` as in `Connection`. Close it when done."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, given_up: Callable[[], str | None] = lambda: None) -> None:
         self._endpoint = endpoint
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, given_up)
         self._dialect: Dialect = (
             LlamaCpp(self._connection) if endpoint.dialect == "llama.cpp" else Vllm(self._connection)
         )
@@ -30,6 +30,11 @@ class OpenAIModel:
         self._context: int | None = None
         self._choices: dict[str, int] = {}
         self._texts: dict[tuple[int | None, tuple[int, ...]], str] = {}
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is reached."""
+        return self._endpoint
 
     @property
     def name(self) -> str:

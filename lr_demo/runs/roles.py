@@ -101,13 +101,19 @@ class Casting:
     """Makes the cast of each run; keeps clients and embedding model from one run to the next."""
 
     def __init__(
-        self, profile: Profile, endpoint: Callable[[str], Endpoint], embedder_folder: Callable[[], Path | None]
+        self,
+        profile: Profile,
+        endpoint: Callable[[str], Endpoint],
+        given_up: Callable[[str], str | None],
+        embedder_folder: Callable[[], Path | None],
     ) -> None:
         self._profile = profile
         self._endpoint = endpoint
+        self._given_up = given_up
         self._embedder_folder = embedder_folder
-        self._models: dict[str, LanguageModel] = {}
+        self._models: dict[str, tuple[Endpoint, LanguageModel]] = {}
         self._clients: list[OpenAIModel] = []
+        """Every open one, those of addresses where no server is any more among them."""
         self._embedder: LocalEmbedder | None = None
 
     def cast(self, settings: RunSettings) -> Cast:
@@ -157,15 +163,18 @@ class Casting:
         return self._model(players["target"]), self._model(players["draft"]) if "draft" in players else None
 
     def _model(self, server: str) -> LanguageModel:
-        if server not in self._models:
+        endpoint = self._endpoint(server)
+        known, model = self._models.get(server, (None, None))
+        if model is None or known != endpoint:  # it came back under another address
             from lr_demo.models.openai_compatible import OpenAIModel  # a second to import: only where it is used
 
-            endpoint = self._endpoint(server)
             addresses = (endpoint.base_url, *endpoint.replicas)
-            clients = [OpenAIModel(replace(endpoint, base_url=address)) for address in addresses]
+            given_up = partial(self._given_up, server)
+            clients = [OpenAIModel(replace(endpoint, base_url=address), given_up) for address in addresses]
             self._clients += clients
-            self._models[server] = clients[0] if len(clients) == 1 else Replicas(clients)
-        return self._models[server]
+            model = clients[0] if len(clients) == 1 else Replicas(clients)
+            self._models[server] = endpoint, model
+        return model
 
     def _verifier(self, settings: RunSettings) -> Verifier:
         threshold = settings.effective_threshold
