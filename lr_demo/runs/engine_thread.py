@@ -50,7 +50,7 @@ class EngineThread:
         self._changes = Signal()
         """Of the fleet, and of its being up or closed."""
         self._fleet = Fleet(profile, on_change=self._changes.notify)
-        self._casting = Casting(profile, self._fleet.endpoint, self._fleet.embedder_folder)
+        self._casting = Casting(profile, self._fleet.endpoint, self._fleet.given_up, self._fleet.embedder_folder)
         self._fleet_error: str | None = None
         self._ready = False
         self._closed = False
@@ -198,6 +198,7 @@ class EngineThread:
         await self._fleet_settled.wait()
         if self._fleet_error is not None:
             raise ServingError(self._fleet_error)
+        await self._fleet.ensure(server_names(self._profile, handle.settings).values())
         cast = self._casting.cast(handle.settings)
         meter = self._casting.meter(handle.settings, cast)
         if meter is not None:

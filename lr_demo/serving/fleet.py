@@ -2,35 +2,42 @@
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lr_demo.config import EndpointServer, LlamaCppServer, Profile, VllmServer
-from lr_demo.errors import LookaheadError, ServingError, WeightsError
+import psutil
+
+from lr_demo.config import EndpointServer, LlamaCppServer, Profile, ServerConfig, VllmServer
+from lr_demo.errors import ServingError, WeightsError
+from lr_demo.serving.board import Board
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
 from lr_demo.serving.endpoint import Endpoint
-from lr_demo.serving.models import ModelSource, find_model, proposer_of
+from lr_demo.serving.hardware import vllm_runs_on_gpu
+from lr_demo.serving.models import ModelSource, find_model, prepare_model, prepare_proposer, proposer_of
 from lr_demo.serving.placement import check_placement
 from lr_demo.serving.readiness import check_replicas
 from lr_demo.serving.server import LocalServer
 from lr_demo.serving.sources import Source, default_sources
 from lr_demo.serving.status import ServerState, ServerStatus
-from lr_demo.serving.turns import LoadingTurns
+from lr_demo.serving.turns import Turns, memory_need, shared_while_loading
 from lr_demo.serving.weights import Weights
 
 EMBEDDER = "embedder"
 """The name under which the embedding model's weights appear among the servers."""
+_ON_DEMAND = "starts with the first run that needs it"
 
 
 class Fleet:
     """The servers of a profile.
 
-    `statuses`, `endpoint` and `embedder_folder` may be called from any thread; `on_change` is called on
-    the loop that started the fleet, whenever a status changed enough to be shown again.
+    A server `on_demand` starts when it is first asked for (`ensure`); the fleet is ready without it. One
+    that dies or hangs is started again within limits (`lr_demo.limits`), then given up: the others go on.
+
+    `statuses`, `endpoint`, `given_up` and `embedder_folder` may be called from any thread; everything else,
+    and `on_change`, whenever a status changed enough to be shown again, on the loop that started the fleet.
     """
 
     def __init__(
@@ -44,37 +51,33 @@ class Fleet:
         self._profile = profile
         self._cache = Cache(cache) if cache else Cache.default()
         self._weights = Weights(self._cache, default_sources() if sources is None else sources)
-        self._on_change = on_change
-        self._turns = LoadingTurns()
-        self._lock = threading.Lock()
-        self._endpoints: dict[str, Endpoint] = {}
+        self._board = Board(profile.name, self._first_statuses(), on_change)
         self._embedder_folder: Path | None = None
         self._runner: asyncio.Task[None] | None = None
-        self._statuses = self._first_statuses()
+        self._living: asyncio.TaskGroup | None = None
+        self._local: dict[str, LocalServer] = {}
+        """Servers that were started, whatever has become of them."""
+        self._turns = Turns({})
 
     def statuses(self) -> list[ServerStatus]:
         """A snapshot of every server, in the order of the profile."""
-        with self._lock:
-            return list(self._statuses.values())
+        return self._board.statuses()
 
     def endpoint(self, server: str) -> Endpoint:
-        """Where a server of the profile is reached.
+        """Where a server of the profile is, or was last, reached.
 
         Raises:
-            ServingError: it is not ready, or is none that can be reached.
+            ServingError: it was never ready, or is none that can be reached.
         """
-        with self._lock:
-            endpoint, status = self._endpoints.get(server), self._statuses.get(server)
-        if endpoint is not None:
-            return endpoint
-        if status is None:
-            raise ServingError(f"profile {self._profile.name} has no server {server!r}")
-        raise ServingError(f"the server {server} is not ready: {status.state}. {status.detail}".rstrip())
+        return self._board.endpoint(server)
+
+    def given_up(self, server: str) -> str | None:
+        """Why a server of the profile is not there and will not come back by itself; None while it may."""
+        return self._board.given_up(server)
 
     def embedder_folder(self) -> Path | None:
         """The folder of the embedding model, once it is there."""
-        with self._lock:
-            return self._embedder_folder
+        return self._embedder_folder
 
     async def start(self) -> None:
         """Bring every server up: all weights first, then conversion and loading side by side.
@@ -100,43 +103,102 @@ class Fleet:
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
-        with self._lock:
-            self._endpoints.clear()
-        for name, status in self._statuses.items():
-            if status.state is not ServerState.FAILED:
-                self._update(name, ServerState.STOPPED, "stopped", None, status.log)
+        self._board.withdraw_all()
+
+    async def restart(self, name: str) -> None:
+        """End a server's processes, where there are any, and start it anew; returns when it is ready.
+
+        It comes back under its address, unless another program took that meanwhile, with all its restarts
+        before it.
+
+        Raises:
+            ServingError: it is none of ours, or does not come up again; says why.
+        """
+        if name in self._local:
+            self._local[name].restart()
+        else:
+            self._begin(name)
+        await self._local[name].until_ready()
+
+    async def ensure(self, names: Iterable[str]) -> None:
+        """Wait until those of these servers that are started on demand are ready; start those that are not there.
+
+        Calls at the same time share one start, which goes on when one of them is cancelled.
+
+        Raises:
+            ServingError: one does not come up; says why. A later call tries again.
+            WeightsError: its model is not to be had.
+        """
+        wanted = []
+        for name in dict.fromkeys(names):
+            config = self._config(name)
+            if isinstance(config, VllmServer | LlamaCppServer) and config.on_demand:
+                wanted.append(name)
+        for name in wanted:
+            if name not in self._local:
+                self._begin(name)
+            elif self._local[name].given_up:
+                self._local[name].restart()
+        for name in wanted:
+            await self._local[name].until_ready()
+
+    def _config(self, name: str) -> ServerConfig:
+        if name not in self._profile.servers:
+            raise ServingError(f"profile {self._profile.name} has no server {name!r}")
+        return self._profile.servers[name]
+
+    def _begin(self, name: str) -> None:
+        """Start a server of ours that was not started before."""
+        config = self._config(name)
+        if not isinstance(config, VllmServer | LlamaCppServer):
+            raise ServingError(f"the server {name} is not one that this program starts ({config.engine})")
+        if self._living is None:
+            raise ServingError(f"the fleet of profile {self._profile.name} is not up: the server {name} cannot start")
+        server = self._local[name] = self._local_server(name, config, find_model(config))
+        self._living.create_task(server.live())
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         """The fleet's life, until cancelled; `ready` tells whether everything came up."""
         try:
             check_placement(self._profile)
-            servers = await self._fetch_weights()
-            async with asyncio.TaskGroup() as living:
-                for name, server in servers.items():
-                    living.create_task(self._host(name, server))
+            local = {
+                name: config
+                for name, config in self._profile.servers.items()
+                if isinstance(config, VllmServer | LlamaCppServer)
+            }
+            at_once = {name: find_model(config) for name, config in local.items() if not config.on_demand}
+            await self._fetch_weights(at_once)
+            self._turns = Turns(self._share_out(local, at_once))
+            async with asyncio.TaskGroup() as self._living:
+                for name in at_once:
+                    self._begin(name)
                 async with asyncio.TaskGroup() as coming_up:
-                    for server in servers.values():
-                        coming_up.create_task(server.ready.wait())
+                    for server in self._local.values():
+                        coming_up.create_task(server.until_ready())
                     for name, config in self._profile.servers.items():
                         if isinstance(config, EndpointServer):
                             coming_up.create_task(self._connect(name, config))
                 if not ready.done():
                     ready.set_result(None)
+                await asyncio.get_running_loop().create_future()  # until cancelled
         except* Exception as failures:
             if ready.done():
                 raise
             ready.set_exception(_first(failures))
         finally:
+            self._living = None
             if not ready.done():
                 ready.set_exception(ServingError(f"the fleet of {self._profile.name} was stopped while it came up"))
 
-    async def _fetch_weights(self) -> dict[str, LocalServer]:
-        """Every model's files, side by side; the servers that can then be started."""
-        sources = {
-            name: find_model(config)
-            for name, config in self._profile.servers.items()
-            if isinstance(config, VllmServer | LlamaCppServer)
-        }
+    def _share_out(
+        self, local: dict[str, VllmServer | LlamaCppServer], at_once: dict[str, ModelSource]
+    ) -> dict[str, frozenset[str]]:
+        """What each server needs for itself while it loads. One on demand starts beside the others, in what is left."""
+        needs = {name: memory_need(config, at_once[name]) if name in at_once else 0 for name, config in local.items()}
+        return shared_while_loading(local, needs, psutil.virtual_memory().available, vllm_runs_on_gpu())
+
+    async def _fetch_weights(self, sources: dict[str, ModelSource]) -> None:
+        """The files of these servers' models and of the embedding model, side by side."""
         wanted: dict[str, list[str]] = {}
         for name, source in sources.items():
             for needed in (source, self._proposer(name)):
@@ -147,7 +209,6 @@ class Fleet:
         async with asyncio.TaskGroup() as fetching:
             for model, names in wanted.items():
                 fetching.create_task(self._fetch(CATALOGUE[model], names))
-        return {name: self._local_server(name, source) for name, source in sources.items()}
 
     def _proposer(self, server: str) -> ModelSource | None:
         """The model that proposes a server's tokens, where one does."""
@@ -155,45 +216,56 @@ class Fleet:
         proposer = proposer_of(config) if isinstance(config, VllmServer | LlamaCppServer) else None
         return find_model(proposer) if proposer is not None else None
 
-    def _local_server(self, name: str, source: ModelSource) -> LocalServer:
-        config = self._profile.servers[name]
-        assert isinstance(config, VllmServer | LlamaCppServer)
-        update, publish = partial(self._update, name), partial(self._publish, name)
-        return LocalServer(name, config, source, self._cache, self._weights, update, publish, self._turns)
+    def _local_server(self, name: str, config: VllmServer | LlamaCppServer, source: ModelSource) -> LocalServer:
+        def waits(thing: str) -> None:
+            self._board.update(name, ServerState.WAITING, f"waits until no other server loads ({thing})")
+
+        return LocalServer(
+            name,
+            config,
+            source,
+            self._cache,
+            partial(self._prepare, name, config, source),
+            partial(self._turns.of, name, waits),
+            partial(self._board.update, name),
+            partial(self._board.publish, name),
+        )
+
+    async def _prepare(
+        self, name: str, config: VllmServer | LlamaCppServer, source: ModelSource
+    ) -> tuple[str, VllmServer | LlamaCppServer]:
+        """The model of a server as its engine reads it, and its configuration with every model so."""
+        if config.on_demand:
+            for needed in (source, self._proposer(name)):
+                if isinstance(needed, CatalogueEntry):
+                    await self._fetch(needed, [name])
+
+        def report(share: float | None, sentence: str, /) -> None:
+            self._board.update(name, ServerState.CONVERTING, sentence, share)
+
+        model = await prepare_model(config, source, self._cache, self._weights, report)
+        return model, await prepare_proposer(config, self._cache, self._weights, report)
 
     async def _fetch(self, entry: CatalogueEntry, names: list[str]) -> None:
         def report(share: float | None, sentence: str, /) -> None:
             for name in names:
-                self._update(name, ServerState.FETCHING, sentence, share)
+                self._board.update(name, ServerState.FETCHING, sentence, share)
 
         try:
             folder = await self._weights.ensure(entry, report)
         except WeightsError as error:
             for name in names:
-                self._update(name, ServerState.FAILED, str(error))
+                self._board.update(name, ServerState.FAILED, str(error))
             raise
         for name in names:
-            self._update(name, ServerState.WAITING, "its weights are there")
+            self._board.update(name, ServerState.WAITING, "its weights are there")
         if EMBEDDER in names:
-            with self._lock:
-                self._embedder_folder = folder
-            self._update(EMBEDDER, ServerState.READY, f"its weights are in {folder}", 1.0)
-
-    async def _host(self, name: str, server: LocalServer) -> None:
-        """Let a server live; when it cannot, say so."""
-        try:
-            await server.live()
-        except LookaheadError as error:
-            self._update(name, ServerState.FAILED, str(error))
-            raise
-
-    def _publish(self, name: str, endpoint: Endpoint) -> None:
-        with self._lock:
-            self._endpoints[name] = endpoint
+            self._embedder_folder = folder
+            self._board.update(EMBEDDER, ServerState.READY, f"its weights are in {folder}", 1.0)
 
     async def _connect(self, name: str, config: EndpointServer) -> None:
         """Make sure a server that runs already answers."""
-        self._update(name, ServerState.LOADING, f"asking {' and '.join(config.addresses)} for a token")
+        self._board.update(name, ServerState.LOADING, f"asking {' and '.join(config.addresses)} for a token")
         try:
             key = "none"
             if config.api_key_env is not None:
@@ -208,12 +280,12 @@ class Fleet:
             )
             endpoint, problems = await check_replicas(endpoint, config.addresses)
         except ServingError as error:
-            self._update(name, ServerState.FAILED, str(error))
+            self._board.update(name, ServerState.FAILED, str(error))
             raise
-        self._publish(name, endpoint)
+        self._board.publish(name, endpoint)
         answering = " and ".join((endpoint.base_url, *endpoint.replicas))
         left_out = "".join(f"; left out until the next start: {problem}" for problem in problems)
-        self._update(name, ServerState.READY, f"serving at {answering}{left_out}", 1.0)
+        self._board.update(name, ServerState.READY, f"serving at {answering}{left_out}", 1.0)
 
     def _embedder_entry(self, name: str) -> CatalogueEntry:
         entry = CATALOGUE.get(name)
@@ -222,32 +294,19 @@ class Fleet:
             raise WeightsError(f"there is no embedding model {name!r} (key embedder of the profile): choose {known}")
         return entry
 
-    def _first_statuses(self) -> dict[str, ServerStatus]:
-        statuses = {}
+    def _first_statuses(self) -> list[ServerStatus]:
+        statuses = []
         for name, config in self._profile.servers.items():
             roles = tuple(role for role, server in self._profile.roles.model_dump().items() if server == name)
             status = ServerStatus(name, roles, config.engine, config.model)
             if config.engine == "simulated":
                 status = replace(status, state=ServerState.READY, detail="simulated: no model is loaded", progress=1.0)
-            statuses[name] = status
+            elif config.engine != "endpoint" and config.on_demand:
+                status = replace(status, detail=_ON_DEMAND)
+            statuses.append(status)
         if self._profile.embedder is not None:
-            statuses[EMBEDDER] = ServerStatus(EMBEDDER, (EMBEDDER,), "transformers", self._profile.embedder)
+            statuses.append(ServerStatus(EMBEDDER, (EMBEDDER,), "transformers", self._profile.embedder))
         return statuses
-
-    def _update(
-        self, name: str, state: ServerState, detail: str, progress: float | None = None, log: Path | None = None
-    ) -> None:
-        """Take news of a server; people hear of it unless only a fraction of a percent changed."""
-        with self._lock:
-            old = self._statuses[name]
-            new = replace(old, state=state, detail=detail, progress=progress, log=log or old.log)
-            self._statuses[name] = new
-        if old.state is not new.state or _percent(old) != _percent(new) or progress is None:
-            self._on_change()
-
-
-def _percent(status: ServerStatus) -> int | None:
-    return None if status.progress is None else int(100 * status.progress)
 
 
 def _first(failures: ExceptionGroup[Exception]) -> Exception:

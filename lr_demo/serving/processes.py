@@ -17,6 +17,8 @@ from lr_demo.serving import supervisor
 
 STOP_GRACE_S = 2.0
 """Seconds a server has to end by itself before it is killed."""
+_SUPERVISOR_GRACE_S = 1.0
+"""Seconds the supervisor has beyond that."""
 _TAIL_LINES = 200
 _LONGEST_LINE = 4096
 _BREAKS = re.compile(rb"[\r\n]+")
@@ -106,15 +108,24 @@ async def _start(command: Command, output: int) -> asyncio.subprocess.Process:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Have the supervisor end everything; where it cannot, kill its whole group."""
+    """Have the supervisor end everything; where it cannot, being stopped or killed itself, kill all there is."""
     assert process.stdin is not None
     process.stdin.close()
+    below: list[int] = []
     try:
-        await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_GRACE_S + _SUPERVISOR_GRACE_S):
+                await process.wait()
     finally:
+        if process.returncode is None:
+            below = supervisor.descendants(process.pid)
         if process.returncode is None or process.returncode < 0:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+        for pid in below:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    await process.wait()
 
 
 class _Output:

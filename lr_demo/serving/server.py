@@ -1,40 +1,54 @@
 """The life of one model server: model prepared, process started, ready, watched, started again within limits."""
 
 import asyncio
+import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from lr_demo import limits
 from lr_demo.config import LlamaCppServer, VllmServer
-from lr_demo.errors import ServingError
+from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CatalogueEntry
 from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.serving.health import until_hung
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
-from lr_demo.serving.launch_vllm import gpus_of, launch_vllm
-from lr_demo.serving.models import ModelSource, prepare_model, prepare_proposer, proposer_file
+from lr_demo.serving.launch_vllm import launch_vllm
+from lr_demo.serving.log_listener import LogListener
+from lr_demo.serving.models import ModelSource, proposer_file
 from lr_demo.serving.readiness import check_completion
 from lr_demo.serving.status import ServerState
-from lr_demo.serving.turns import LoadingTurns
-from lr_demo.serving.weights import Weights
 
-RESTARTS = 2
-"""How often a server that dies is started again …"""
-RESTART_WINDOW_S = 600.0
-"""… within so many seconds."""
+_logger = logging.getLogger(__name__)
 _PORTS_TRIED = 3
 _DEATH_NOTICE_S = 1.0
 """How long after a failed request the news of a death may come."""
+_PAUSE_GROWTH = 4
 
 Update = Callable[[ServerState, str, float | None, Path | None], None]
 """Called with state, a sentence, the share done, and the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Death:
+    """Why a process is no server any more."""
+
+    reason: str
+    ended: processes.Ended | None = None
+    """How the process ended, where it ended by itself."""
+
+    @property
+    def lost_its_port(self) -> bool:
+        return self.ended is not None and any(PORT_IN_USE.search(line) for line in self.ended.tail)
 
 
 class LocalServer:
@@ -46,57 +60,116 @@ class LocalServer:
         config: VllmServer | LlamaCppServer,
         source: ModelSource,
         cache: Cache,
-        weights: Weights,
+        prepare: Callable[[], Awaitable[tuple[str, VllmServer | LlamaCppServer]]],
+        turn: Callable[[], AbstractAsyncContextManager[None]],
         update: Update,
         publish: Callable[[Endpoint], None],
-        turns: LoadingTurns,
     ) -> None:
-        self.ready = asyncio.Event()
-        """Set when a completion came back for the first time."""
+        """`prepare` gives the model as the engine reads it, and `config` with every model so.
+
+        `turn` is this server's turn to load.
+        """
         self._name = name
         self._config = config
         self._source = source
         self._cache = cache
-        self._weights = weights
+        self._prepare = prepare
+        self._turn = turn
         self._update = update
         self._publish = publish
-        self._turns = turns
         self._log: Path | None = None
-        self._port = 0
+        self._port: int | None = None
+        """Where clients know it."""
+        self._serving = ""
+        self._asked = asyncio.Event()
+        """Somebody wants it started anew."""
+        self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when it is ready, or given up."""
 
     async def live(self) -> None:
-        """Bring the server up and keep it so, until cancelled; returns when it has died too often.
+        """Bring the server up and keep it so, until cancelled.
 
-        The weights must be there. Nothing of the server is left when this ends, however it ends.
+        A server that is given up waits for `restart`. Nothing of it is left when this ends.
+        """
+        try:
+            while True:
+                try:
+                    await self._serve()
+                except (LookaheadError, OSError) as error:
+                    self._give_up(str(error))
+                except Exception as error:
+                    _logger.exception("the server %s was given up", self._name)
+                    self._give_up(f"something went wrong inside the program ({type(error).__name__}: {error})")
+                await self._asked.wait()
+        finally:
+            self._settle(ServingError(f"the server {self._name} was stopped while it came up"))
+
+    async def until_ready(self) -> None:
+        """Wait for the server; any number may, and none of them ends its start by being cancelled.
 
         Raises:
-            WeightsError: the model cannot be converted.
-            ServingError: it does not come up.
+            ServingError: it was given up; says why.
         """
-        self._tell(ServerState.CONVERTING if isinstance(self._config, VllmServer) else ServerState.LOADING, "")
+        await asyncio.shield(self._settled)
 
-        def report(share: float | None, sentence: str, /) -> None:
-            self._tell(ServerState.CONVERTING, sentence, share)
+    @property
+    def given_up(self) -> bool:
+        """Whether it is down and will not be started again by itself."""
+        return self._settled.done() and self._settled.exception() is not None
 
-        model = await prepare_model(self._config, self._source, self._cache, self._weights, report)
-        self._config = await prepare_proposer(self._config, self._cache, self._weights, report)
-        deaths: deque[float] = deque(maxlen=RESTARTS + 1)
-        port = self._new_port()
+    def restart(self) -> None:
+        """End its process, where there is one, and start it anew, with all its restarts before it."""
+        self._unsettle()
+        self._asked.set()
+
+    async def _serve(self) -> None:
+        """Run the server's process, again and again.
+
+        Raises:
+            WeightsError: there is no model to start it with.
+            ServingError: it does not come up, or died too often.
+        """
+        deaths: deque[float] = deque(maxlen=limits.RESTARTS + 1)
+        prepared: tuple[str, VllmServer | LlamaCppServer] | None = None
+        port = self._port if self._port is not None else self._new_port()
         ports_left = _PORTS_TRIED - 1
+        came_up = False
         while True:
-            self._log = self._cache.new_log(self._name)
-            self._tell(ServerState.LOADING, "starting", 0.0)
-            ended = await self._run_once(self._launch(model, port), self._log)
-            if not self.ready.is_set():
-                if ports_left and any(PORT_IN_USE.search(line) for line in ended.tail):
-                    port, ports_left = self._new_port(), ports_left - 1
-                    continue
-                raise ServingError(obituary(self._name, ended, self._log))
+            async with AsyncExitStack() as turn:
+                await turn.enter_async_context(self._turn())
+                prepared = prepared or await self._prepare()
+                if self._asked.is_set():
+                    self._asked.clear()
+                    deaths.clear()
+                self._log = self._cache.new_log(self._name)
+                self._tell(ServerState.LOADING, "starting", 0.0)
+                death = await self._run_once(self._launch(*prepared, port), self._log, turn.aclose)
+            if death is None:
+                continue
+            if death.lost_its_port and ports_left:
+                port, ports_left = self._new_port(), ports_left - 1
+                continue
+            if self._settled.done():
+                came_up, ports_left = True, _PORTS_TRIED - 1
+            self._unsettle()
+            if not came_up:
+                raise ServingError(obituary(self._name, death.ended, self._log) if death.ended else death.reason)
             deaths.append(time.monotonic())
-            if len(deaths) > RESTARTS and deaths[-1] - deaths[0] < RESTART_WINDOW_S:
-                self._tell(ServerState.FAILED, f"it died {len(deaths)} times: {likely_reason(ended)}")
-                return
-            port = self._port  # clients know it under this one
+            if len(deaths) > limits.RESTARTS and deaths[-1] - deaths[0] < limits.RESTART_WINDOW_S:
+                raise ServingError(
+                    f"it died {len(deaths)} times within {limits.RESTART_WINDOW_S / 60:.0f} minutes: {death.reason}. "
+                    "Restart it when that is mended"
+                )
+            await self._pause(death.reason, len(deaths))
+            port = self._port or self._new_port()
+
+    async def _pause(self, reason: str, deaths: int) -> None:
+        """Wait before the next start, longer each time, unless somebody wants it now."""
+        pause = limits.FIRST_RESTART_PAUSE_S * _PAUSE_GROWTH ** (deaths - 1)
+        self._tell(ServerState.LOADING, f"it died: {reason}; it is started again in {pause:g} s")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._asked.wait()
 
     def _new_port(self) -> int:
         """A port for the server: free now, or 0 where the server can choose by itself."""
@@ -107,45 +180,50 @@ class LocalServer:
             port: int = probe.getsockname()[1]
             return port
 
-    def _launch(self, model: str, port: int) -> Launch:
-        if isinstance(self._config, LlamaCppServer):
-            return launch_llama_cpp(self._config, self._config.model, Path(model), port, proposer_file(self._config))
-        return launch_vllm(self._config, self._config.model, model, port, self._cache.compiled)
+    def _launch(self, model: str, config: VllmServer | LlamaCppServer, port: int) -> Launch:
+        if isinstance(config, LlamaCppServer):
+            return launch_llama_cpp(config, config.model, Path(model), port, proposer_file(config))
+        return launch_vllm(config, config.model, model, port, self._cache.compiled)
 
-    async def _run_once(self, launch: Launch, log: Path) -> processes.Ended:
-        """Run the process until it ends by itself, and announce when it is ready.
+    async def _run_once(self, launch: Launch, log: Path, loaded: Callable[[], Awaitable[None]]) -> _Death | None:
+        """Run the process until it ends or hangs; None where somebody wants it started anew.
 
-        Raises:
-            ServingError: it serves, but a completion does not come back.
+        `loaded` is called when the process loads no more.
         """
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def loading(sentence: str, share: float) -> None:
             self._tell(ServerState.LOADING, sentence, share)
 
-        listener = _LogListener(launch, address, loading)
-        turn = AsyncExitStack()
-        await turn.enter_async_context(self._turns.of(self._gpus()))
+        listener = LogListener(launch, address, loading)
         process = asyncio.create_task(processes.run(launch.command, log, listener.feed))
         ready = asyncio.create_task(self._become_ready(address))
+        asked = asyncio.create_task(self._asked.wait())
+        tasks: set[asyncio.Task[object]] = {process, ready, asked}
         try:
-            await asyncio.wait({process, ready}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if ready.done() and (failure := ready.exception()):
                 await asyncio.wait({process}, timeout=_DEATH_NOTICE_S)
                 if not process.done():
-                    raise failure
-            await turn.aclose()
-            return await process
+                    return _Death(str(failure))
+            await loaded()
+            hung = False
+            if ready.done() and not ready.exception() and not process.done():
+                watch = asyncio.create_task(until_hung(ready.result(), self._notice))
+                tasks.add(watch)
+                await asyncio.wait({process, watch, asked}, return_when=asyncio.FIRST_COMPLETED)
+                hung = watch.done()
+                if hung:
+                    watch.result()
+            if process.done():
+                return _Death(likely_reason(process.result()), process.result())
+            return _Death(f"it hung, without a sign of life for {limits.HEALTH_LIMIT_S:g} s") if hung else None
         finally:
-            process.cancel()
-            ready.cancel()
-            await asyncio.gather(process, ready, return_exceptions=True)
-            await turn.aclose()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _gpus(self) -> tuple[int, ...]:
-        return gpus_of(self._config) if isinstance(self._config, VllmServer) else ()
-
-    async def _become_ready(self, address: asyncio.Future[str]) -> None:
+    async def _become_ready(self, address: asyncio.Future[str]) -> Endpoint:
         entry = self._source if isinstance(self._source, CatalogueEntry) else None
         family = self._config.family
         if entry and family == "default":
@@ -160,40 +238,39 @@ class LocalServer:
         )
         self._tell(ServerState.LOADING, "asking it for a first token", 0.98)
         await check_completion(endpoint)
-        self._port = httpx.URL(endpoint.base_url).port or 0
+        self._port = httpx.URL(endpoint.base_url).port
+        self._serving = f"serving at {endpoint.base_url}"
         self._publish(endpoint)
-        self.ready.set()
-        self._tell(ServerState.READY, f"serving at {endpoint.base_url}", 1.0)
+        self._tell(ServerState.READY, self._serving, 1.0)
+        self._settle(None)
+        return endpoint
+
+    def _notice(self, late: bool) -> None:
+        detail = self._serving
+        if late:
+            detail = (
+                f"no sign of life for {limits.HEALTH_NOTICE_S:g} s; it is started again when that lasts "
+                f"{limits.HEALTH_LIMIT_S:g} s"
+            )
+        self._tell(ServerState.READY, detail, 1.0)
+
+    def _give_up(self, reason: str) -> None:
+        self._unsettle()
+        self._tell(ServerState.FAILED, reason)
+        self._settle(ServingError(reason))
+
+    def _settle(self, error: ServingError | None) -> None:
+        if self._settled.done():
+            return
+        if error is None:
+            self._settled.set_result(None)
+        else:
+            self._settled.set_exception(error)
+            self._settled.exception()  # nobody may wait for it
+
+    def _unsettle(self) -> None:
+        if self._settled.done():
+            self._settled = asyncio.get_running_loop().create_future()
 
     def _tell(self, state: ServerState, sentence: str, share: float | None = None) -> None:
         self._update(state, sentence, share, self._log)
-
-
-class _LogListener:
-    """Reads a server's log as it comes: how far the loading is, and where it serves."""
-
-    def __init__(self, launch: Launch, address: asyncio.Future[str], tell: Callable[[str, float], None]) -> None:
-        self._launch = launch
-        self._address = address
-        self._tell = tell
-        self._share = 0.0
-        self._base = ""
-
-    def feed(self, line: str) -> None:
-        """Take one line."""
-        if self._address.done():
-            return
-        milestones = self._launch.milestones
-        for index, milestone in enumerate(milestones):
-            if match := milestone.pattern.search(line):
-                share = milestone.share
-                if (percent := match.groupdict().get("percent")) is not None:
-                    following = milestones[index + 1].share if index + 1 < len(milestones) else 1.0
-                    share += (following - share) * int(percent) / 100
-                if share >= self._share:
-                    self._share = share
-                    self._tell(milestone.sentence, share)
-        if match := self._launch.listening.search(line):
-            self._base = match[1]
-        if self._base and self._launch.announced.search(line):
-            self._address.set_result(self._base)

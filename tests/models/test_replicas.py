@@ -87,7 +87,7 @@ def test_where_all_failed_all_are_asked_again() -> None:
 
 
 def test_a_refusal_is_an_answer() -> None:
-    models = [model({0: Failure(refuses=True)}), model()]
+    models = [model({0: Failure(raises=RequestRefused)}), model()]
 
     async def scenario() -> None:
         replicas = Replicas(models)

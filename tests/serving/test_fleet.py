@@ -2,115 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
-from lr_demo.config import (
-    EndpointServer,
-    LlamaCppServer,
-    Profile,
-    RoleMap,
-    ServerConfig,
-    VllmServer,
-    load_profile,
-)
+from lr_demo import limits
+from lr_demo.config import EndpointServer, LlamaCppServer, load_profile
 from lr_demo.errors import ServingError, WeightsError
 from lr_demo.serving import fleet as fleets
-from lr_demo.serving import server as servers
 from lr_demo.serving.fleet import EMBEDDER, Fleet
-from lr_demo.serving.launch import Launch
-from lr_demo.serving.launch_vllm import launch_vllm
-from lr_demo.serving.processes import Command, python_module
 from lr_demo.serving.status import ServerState
 from tests.serving.processes_of import gone_within
 from tests.serving.small_models import CONTENT, NOWHERE, ScriptedSource, small_entry
-
-STARTS = "starts"
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], VllmServer]:
-    """Makes a server whose engine is the stand-in, with the given behaviour at each start."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    behaviours: list[str] = []
-
-    def launch(config: VllmServer, name: str, weights: str, port: int, compiled: Path) -> Launch:
-        real = launch_vllm(config, name, weights, port, compiled)
-        argv = python_module("tests.serving.stub_engine", str(port), str(tmp_path / STARTS), behaviours[0])
-        return Launch(Command(argv), real.milestones, real.listening, real.announced)
-
-    monkeypatch.setattr(servers, "launch_vllm", launch)
-
-    def make(behaviour: str) -> VllmServer:
-        behaviours.append(behaviour)
-        return VllmServer(engine="vllm", model=str(folder))
-
-    return make
-
-
-def profile(target: ServerConfig, **more: ServerConfig) -> Profile:
-    roles = RoleMap(target="target", judge="target", draft="draft" if "draft" in more else None)
-    return Profile(name="test", description="a test", servers={"target": target, **more}, roles=roles)
-
-
-def starts(tmp_path: Path) -> int:
-    return int((tmp_path / STARTS).read_text())
-
-
-class Watched:
-    """A fleet whose changes can be waited for."""
-
-    def __init__(self, profile: Profile, cache: Path, sources: tuple[ScriptedSource, ...] = (NOWHERE,)) -> None:
-        self.shown: list[tuple[ServerState, float | None, str]] = []
-        """What was shown of the first server."""
-        self._changed = asyncio.Event()
-        self.fleet = Fleet(profile, cache=cache, on_change=self._on_change, sources=sources)
-
-    def _on_change(self) -> None:
-        status = self.fleet.statuses()[0]
-        self.shown.append((status.state, status.progress, status.detail))
-        self._changed.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a change after which the condition holds."""
-        async with asyncio.timeout(60):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def until_loading(self) -> None:
-        """Wait until the first server's process has said something."""
-        await self.until(lambda: bool(self.shown) and (self.shown[-1][1] or 0) > 0.1)
-
-
-def up(
-    tmp_path: Path, server: ServerConfig, then: Callable[[Watched], Awaitable[None]], **more: ServerConfig
-) -> Watched:
-    """Start a fleet, do something with it, stop it."""
-    watched = Watched(profile(server, **more), tmp_path / "cache")
-
-    async def scenario() -> None:
-        try:
-            await watched.fleet.start()
-            await then(watched)
-        finally:
-            await watched.fleet.stop()
-
-    asyncio.run(scenario())
-    return watched
+from tests.serving.stub_fleet import STARTS, Engine, Watched, processes_below, profile, starts, up
 
 
 async def nothing(watched: Watched) -> None:
     pass
 
 
-def test_a_server_is_ready_when_a_completion_came_back(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_a_server_is_ready_when_a_completion_came_back(tmp_path: Path, engine: Engine) -> None:
     async def check(watched: Watched) -> None:
         endpoint = watched.fleet.endpoint("target")
         assert endpoint.dialect == "vllm"
@@ -134,18 +46,18 @@ def test_a_server_is_ready_when_a_completion_came_back(tmp_path: Path, engine: C
         watched.fleet.endpoint("target")
 
 
-def test_a_port_in_use_is_tried_elsewhere(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_a_port_in_use_is_tried_elsewhere(tmp_path: Path, engine: Engine) -> None:
     up(tmp_path, engine("port_in_use,port_in_use,serve"), nothing)
     assert starts(tmp_path) == 3
 
 
-def test_ports_in_use_everywhere_are_said(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_ports_in_use_everywhere_are_said(tmp_path: Path, engine: Engine) -> None:
     with pytest.raises(ServingError, match="the server target died: its port is in use by another program"):
         up(tmp_path, engine("port_in_use"), nothing)
     assert starts(tmp_path) == 3
 
 
-def test_a_server_that_dies_while_loading_tells_why(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_a_server_that_dies_while_loading_tells_why(tmp_path: Path, engine: Engine) -> None:
     with pytest.raises(ServingError) as caught:
         up(tmp_path, engine("die"), nothing)
     message = str(caught.value)
@@ -155,44 +67,35 @@ def test_a_server_that_dies_while_loading_tells_why(tmp_path: Path, engine: Call
     assert "checkpoint shards" in log.read_text()
 
 
-def test_a_server_that_serves_but_does_not_complete_is_no_server(
-    tmp_path: Path, engine: Callable[[str], VllmServer]
-) -> None:
+def test_a_server_that_serves_but_does_not_complete_is_no_server(tmp_path: Path, engine: Engine) -> None:
     with pytest.raises(ServingError, match="answers HTTP 500"):
         up(tmp_path, engine("refuse"), nothing)
 
 
-def test_a_server_that_died_is_started_again_at_the_same_address(
-    tmp_path: Path, engine: Callable[[str], VllmServer]
-) -> None:
+def test_a_server_that_died_is_started_again_at_the_same_address(tmp_path: Path, engine: Engine) -> None:
     async def wait_until_it_is_back(watched: Watched) -> None:
         address = watched.fleet.endpoint("target").base_url
-        await watched.until(lambda: [state for state, _, _ in watched.shown].count(ServerState.READY) == 2)
+        await watched.until(lambda: watched.times(ServerState.READY) == 2)
         assert watched.fleet.endpoint("target").base_url == address
 
     up(tmp_path, engine("die_after_ready,serve"), wait_until_it_is_back)
     assert starts(tmp_path) == 2
 
 
-def test_a_server_that_keeps_dying_is_given_up(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_a_server_that_keeps_dying_is_given_up(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FIRST_RESTART_PAUSE_S", 0.02)
+
     async def wait_until_it_is_given_up(watched: Watched) -> None:
         await watched.until(lambda: watched.shown[-1][0] is ServerState.FAILED)
 
     watched = up(tmp_path, engine("die_after_ready"), wait_until_it_is_given_up)
-    assert starts(tmp_path) == 1 + servers.RESTARTS
+    assert starts(tmp_path) == 1 + limits.RESTARTS
     (status,) = watched.fleet.statuses()
     assert status.state is ServerState.FAILED
-    assert status.detail.startswith("it died 3 times")
+    assert status.detail.startswith(f"it died {1 + limits.RESTARTS} times within 10 minutes: it ended with status 1")
 
 
-def processes_below() -> set[int]:
-    """Process ids of everything this process has started, and what that has started."""
-    return {process.pid for process in psutil.Process().children(recursive=True)}
-
-
-def test_stopping_while_it_loads_ends_everything_within_five_seconds(
-    tmp_path: Path, engine: Callable[[str], VllmServer]
-) -> None:
+def test_stopping_while_it_loads_ends_everything_within_five_seconds(tmp_path: Path, engine: Engine) -> None:
     watched = Watched(profile(engine("hang")), tmp_path / "cache")
 
     async def scenario() -> tuple[float, list[int]]:
@@ -212,7 +115,7 @@ def test_stopping_while_it_loads_ends_everything_within_five_seconds(
     assert gone_within(0, below)
 
 
-def test_cancelling_the_start_ends_everything(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_cancelling_the_start_ends_everything(tmp_path: Path, engine: Engine) -> None:
     watched = Watched(profile(engine("hang")), tmp_path / "cache")
 
     async def scenario() -> list[int]:
@@ -230,18 +133,14 @@ def test_cancelling_the_start_ends_everything(tmp_path: Path, engine: Callable[[
     assert gone_within(0, below)
 
 
-def test_a_model_that_is_not_there_fails_before_any_server_starts(
-    tmp_path: Path, engine: Callable[[str], VllmServer]
-) -> None:
+def test_a_model_that_is_not_there_fails_before_any_server_starts(tmp_path: Path, engine: Engine) -> None:
     missing = LlamaCppServer(engine="llama.cpp", model=str(tmp_path / "missing.gguf"))
     with pytest.raises(WeightsError, match=r"there is no model .*missing\.gguf.*qwen2\.5-coder-1\.5b"):
         up(tmp_path, engine("serve"), nothing, draft=missing)
     assert not (tmp_path / STARTS).exists()
 
 
-def test_weights_that_are_not_to_be_had_fail_before_any_server_starts(
-    tmp_path: Path, engine: Callable[[str], VllmServer]
-) -> None:
+def test_weights_that_are_not_to_be_had_fail_before_any_server_starts(tmp_path: Path, engine: Engine) -> None:
     draft = LlamaCppServer(engine="llama.cpp", model="qwen2.5-coder-0.5b")
     with pytest.raises(WeightsError, match=r"Qwen2\.5-Coder-0\.5B-Instruct could not be fetched"):
         up(tmp_path, engine("serve"), nothing, draft=draft)
@@ -268,7 +167,7 @@ def test_an_endpoint_whose_key_is_not_set_is_named(tmp_path: Path, monkeypatch: 
         up(tmp_path, server, nothing)
 
 
-def test_an_endpoint_that_runs_already_is_only_asked(tmp_path: Path, engine: Callable[[str], VllmServer]) -> None:
+def test_an_endpoint_that_runs_already_is_only_asked(tmp_path: Path, engine: Engine) -> None:
     async def use_it_from_a_second_fleet(watched: Watched) -> None:
         address = watched.fleet.endpoint("target").base_url
         server = EndpointServer(engine="endpoint", model="m", base_url=address, family="qwen2.5", tokenizer="t")

@@ -11,7 +11,6 @@ from lr_demo.serving import launch_vllm, placement
 from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.hardware import Gpu, Hardware
 from lr_demo.serving.placement import GIB, H100_GIB, gpu_supply, misplaced
-from lr_demo.serving.turns import LoadingTurns
 from tests.serving.small_models import NOWHERE, ScriptedSource
 
 H100 = Gpu("NVIDIA H100 80GB HBM3", 85_520_809_984, 85_000_000_000)
@@ -83,24 +82,3 @@ def test_a_fleet_does_not_put_the_cpu_s_build_on_gpus(tmp_path: Path, monkeypatc
     with pytest.raises(ServingError, match="places target on GPUs, and the vLLM that is installed cannot use any"):
         asyncio.run(fleet.start())
     assert source.asked == 0
-
-
-def test_servers_load_at_once_unless_they_share_a_gpu() -> None:
-    order: list[str] = []
-
-    async def load(turns: LoadingTurns, name: str, gpus: tuple[int, ...]) -> None:
-        async with turns.of(gpus):
-            order.append(f"{name} begins")
-            for _ in range(5):
-                await asyncio.sleep(0)
-            order.append(f"{name} ends")
-
-    async def scenario() -> None:
-        turns = LoadingTurns()
-        async with asyncio.TaskGroup() as group:
-            for name, gpus in {"target": (1, 0), "draft": (0,), "judge": (2,)}.items():
-                group.create_task(load(turns, name, gpus))
-
-    asyncio.run(scenario())
-    assert order[:2] == ["target begins", "judge begins"]
-    assert order.index("draft begins") > order.index("target ends")

@@ -53,7 +53,7 @@ def test_every_address_is_asked_for_a_token_and_used_by_runs(tmp_path: Path) -> 
         ):
             assert len(first.bodies("/v1/completions")) == len(second.bodies("/v1/completions")) == 1
             assert fleet.statuses()[0].detail == f"serving at {address(first)} and {address(second)}"
-            casting = Casting(profile, fleet.endpoint, fleet.embedder_folder)
+            casting = Casting(profile, fleet.endpoint, fleet.given_up, fleet.embedder_folder)
             target = casting.cast(RunSettings(mode=Mode.AUTOREGRESSIVE)).target
             await asyncio.gather(*(target.encode(f"text {number}") for number in range(4)))
             assert len(first.bodies("/tokenize")) == len(second.bodies("/tokenize")) == 2
