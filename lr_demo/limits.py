@@ -76,5 +76,6 @@ RESTARTS = 3
 RESTART_WINDOW_S = 600.0
 """… within so many seconds; then it is given up until somebody restarts it."""
 FIRST_RESTART_PAUSE_S = 0.5
-"""Before the first restart; four times as long before each further one, since memory and ports may need time to
-become free."""
+LONGEST_RESTART_PAUSE_S = 30.0
+"""Before the first restart, and at most; four times as long before each further one, since memory and ports may need
+time to become free."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ _logger = logging.getLogger(__name__)
 _PORTS_TRIED = 3
 _DEATH_NOTICE_S = 1.0
 """How long after a failed request the news of a death may come."""
-_PAUSE_GROWTH = 4
 
 Update = Callable[[ServerState, str, float | None, Path | None], None]
 """Called with state, a sentence, the share done, and the log."""
@@ -129,7 +127,7 @@ class LocalServer:
             WeightsError: there is no model to start it with.
             ServingError: it does not come up, or died too often.
         """
-        deaths: deque[float] = deque(maxlen=limits.RESTARTS + 1)
+        deaths: list[float] = []
         prepared: tuple[str, VllmServer | LlamaCppServer] | None = None
         port = self._port if self._port is not None else self._new_port()
         ports_left = _PORTS_TRIED - 1
@@ -154,18 +152,17 @@ class LocalServer:
             self._unsettle()
             if not came_up:
                 raise ServingError(obituary(self._name, death.ended, self._log) if death.ended else death.reason)
-            deaths.append(time.monotonic())
-            if len(deaths) > limits.RESTARTS and deaths[-1] - deaths[0] < limits.RESTART_WINDOW_S:
-                raise ServingError(
-                    f"it died {len(deaths)} times within {limits.RESTART_WINDOW_S / 60:.0f} minutes: {death.reason}. "
-                    "Restart it when that is mended"
-                )
+            now = time.monotonic()
+            deaths = [*(moment for moment in deaths if now - moment < limits.RESTART_WINDOW_S), now]
+            if len(deaths) > limits.RESTARTS:
+                often = f" {len(deaths)} times within {limits.RESTART_WINDOW_S / 60:.0f} minutes" if deaths[1:] else ""
+                raise ServingError(f"it died{often}: {death.reason}. Restart it when that is mended")
             await self._pause(death.reason, len(deaths))
             port = self._port or self._new_port()
 
     async def _pause(self, reason: str, deaths: int) -> None:
         """Wait before the next start, longer each time, unless somebody wants it now."""
-        pause = limits.FIRST_RESTART_PAUSE_S * _PAUSE_GROWTH ** (deaths - 1)
+        pause = min(limits.FIRST_RESTART_PAUSE_S * 4.0 ** (deaths - 1), limits.LONGEST_RESTART_PAUSE_S)
         self._tell(ServerState.LOADING, f"it died: {reason}; it is started again in {pause:g} s")
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
