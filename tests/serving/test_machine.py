@@ -8,7 +8,6 @@ import pytest
 from lr_demo.config import LlamaCppServer, VllmServer, load_profile
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE
-from lr_demo.serving.diagnosis import likely_reason, obituary
 from lr_demo.serving.hardware import (
     Engine,
     Gpu,
@@ -18,7 +17,6 @@ from lr_demo.serving.hardware import (
     inspect_hardware,
     inspect_models,
 )
-from lr_demo.serving.processes import Ended
 
 MACHINE = Hardware("a processor", 8, ("avx2",), 32 * 10**9, 16 * 10**9, ())
 
@@ -109,28 +107,3 @@ def test_every_file_of_the_catalogue_is_pinned() -> None:
             assert len(bytes.fromhex(file.sha256)) == 32
             assert file.size > 0
             assert len(set(file.parts)) == len(file.parts) > 0
-
-
-@pytest.mark.parametrize(
-    ("line", "status", "reason"),
-    [
-        ("OSError: [Errno 98] Address already in use", 1, "port is in use"),
-        ("ValueError: Available memory on node 0 is less than desired CPU memory utilization", 1, "not enough memory"),
-        ("ModuleNotFoundError: No module named 'xllamacpp'", 1, "run `make setup`"),
-        ("E llama_model_load: error loading model: failed to load model from x", 1, "model file is damaged"),
-        ("api_server.py: error: unrecognized arguments: --nonsense", 2, "extra_args"),
-        ("nothing to see", 137, "most likely because memory ran out"),
-        ("nothing to see", 3, "it ended with status 3"),
-    ],
-)
-def test_a_death_has_a_likely_reason(line: str, status: int, reason: str) -> None:
-    assert reason in likely_reason(Ended(status, ("a line before", line)))
-
-
-def test_an_obituary_shows_the_last_lines_without_the_traceback() -> None:
-    tail = ("Traceback (most recent call last):", '  File "x.py", line 1', "    ^^^^", "ValueError: no", "bye")
-    text = obituary("target", Ended(1, tail), Path("a.log"))
-    assert text == (
-        "the server target died: it ended with status 1. Its last lines:\n"
-        "  ValueError: no\n  bye\nThe whole log is a.log"
-    )
