@@ -102,10 +102,13 @@ def make_plan(
     planner = _Planner(profile, gpus, machine_memory, cache, architectures)
     servers = [planner.server(name, config, index) for index, (name, config) in enumerate(profile.servers.items())]
     servers, unchecked = _with_option_check(servers, check_options)
-    notes = () if unchecked is None else (f"vLLM's options were not checked: {unchecked}",)
+    notes = [] if unchecked is None else [f"vLLM's options were not checked: {unchecked}"]
     on_processor = {s.name: s.memory.room for s in servers if s.memory is not None and not s.gpus}
-    refusals = main_memory_refusals(on_processor, machine_memory)
-    return Plan(profile.name, gpus.origin, tuple(servers), notes, refusals)
+    at_once = {name: need for name, need in on_processor.items() if not _on_demand(profile.servers[name])}
+    refusals = main_memory_refusals(at_once, machine_memory)
+    if not refusals and (later := main_memory_refusals(on_processor, machine_memory)):
+        notes.append(f"with those that start on demand, {later[0]}")
+    return Plan(profile.name, gpus.origin, tuple(servers), tuple(notes), refusals)
 
 
 class _Planner:
@@ -175,6 +178,10 @@ class _Planner:
         memory = vllm_memory(config, model, proposer, self._profile.defaults, total)
         refusals = () if memory.fits else (too_small(config, memory, total),)
         return replace(plan, memory=memory, notes=tuple(notes), refusals=refusals)
+
+
+def _on_demand(config: ServerConfig) -> bool:
+    return isinstance(config, VllmServer | LlamaCppServer) and config.on_demand
 
 
 def _on_processor(config: VllmServer | LlamaCppServer) -> str:

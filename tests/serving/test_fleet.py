@@ -214,5 +214,5 @@ def test_simulated_servers_are_ready_at_once_and_have_no_endpoint(tmp_path: Path
 
 
 def test_a_server_the_profile_does_not_have_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ServingError, match="profile simulated has no server 'judge'"):
-        Fleet(load_profile("simulated"), cache=tmp_path).endpoint("judge")
+    with pytest.raises(ServingError, match="profile simulated has no server 'scorer'"):
+        Fleet(load_profile("simulated"), cache=tmp_path).endpoint("scorer")

@@ -40,6 +40,12 @@ def test_the_profiles_for_processors_fit_twelve_gigabytes(name: str, tmp_path: P
     assert not any(server.gpus for server in plan.servers)
 
 
+def test_a_server_on_demand_that_has_no_room_beside_the_others_is_told_not_refused(tmp_path: Path) -> None:
+    plan = planned(load_profile("cpu"), tmp_path, gpus=0, memory=12 * 10**9)
+    assert any("with those that start on demand, the servers on the processor do not fit" in n for n in plan.notes)
+    assert not planned(load_profile("cpu"), tmp_path, gpus=0, memory=64 * 10**9).notes
+
+
 @pytest.mark.parametrize("name", ON_GPUS)
 def test_the_profiles_for_gpus_fit_the_smallest_card_they_are_chosen_for(name: str, tmp_path: Path) -> None:
     assert planned(load_profile(name), tmp_path, gib=75.0).fits

@@ -77,6 +77,7 @@ def test_a_fleet_starts_servers_of_one_gpu_in_turn(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, gpus: tuple[int, int], in_turn: bool
 ) -> None:
     monkeypatch.setattr(fleets, "vllm_runs_on_gpu", lambda: True)
+    monkeypatch.setattr(fleets, "check_placement", lambda profile: None)
     servers = profile(engine("serve", "target", gpus=gpus[:1]), draft=engine("serve", "draft", gpus=gpus[1:]))
     states: set[tuple[ServerState, ...]] = set()
     details: set[str] = set()
