@@ -73,11 +73,12 @@ def vllm_memory(
     return Memory(weights, allowance, token, needed, room - weights - allowance, room)
 
 
-def llama_cpp_memory(config: LlamaCppServer, model: Architecture, weights: int) -> Memory:
-    """A llama.cpp server whose model file has so many bytes; it takes what it needs."""
-    token, tokens = model.cache_bytes(_LLAMA_CPP_ELEMENT), config.context * config.slots
-    room = weights + token * tokens + LLAMA_CPP_ALLOWANCE
-    return Memory(weights, LLAMA_CPP_ALLOWANCE, token, tokens, token * tokens, room)
+def llama_cpp_memory(config: LlamaCppServer, model: Architecture, proposer: Architecture | None, files: int) -> Memory:
+    """A llama.cpp server whose model files have so many bytes together; it takes what it needs."""
+    token = sum(shape.cache_bytes(_LLAMA_CPP_ELEMENT) for shape in (model, proposer) if shape is not None)
+    tokens = config.context * config.slots
+    room = files + token * tokens + LLAMA_CPP_ALLOWANCE
+    return Memory(files, LLAMA_CPP_ALLOWANCE, token, tokens, token * tokens, room)
 
 
 def tokens_needed(config: VllmServer, settings: RunSettings) -> int:

@@ -154,17 +154,20 @@ class _Planner:
             shape = self._architectures(source)
         except UnknownArchitecture as error:
             return replace(plan, notes=(f"its memory was not checked: {error}", *_notes(config)))
-        if isinstance(config, LlamaCppServer):
-            return replace(plan, memory=llama_cpp_memory(config, shape, _file_size(source)), notes=_notes(config))
-        return self._vllm(plan, config, shape, proposer_source)
+        return self._with_memory(plan, config, source, shape, proposer_source)
 
     def _command(self, config: VllmServer | LlamaCppServer, model: str, port: int) -> Command:
         if isinstance(config, LlamaCppServer):
             return launch_llama_cpp(config, config.model, Path(model), 0, proposer_file(config)).command
         return launch_vllm(config, config.model, model, port, self._cache.root / "compiled").command
 
-    def _vllm(
-        self, plan: ServerPlan, config: VllmServer, model: Architecture, proposer_source: ModelSource | None
+    def _with_memory(
+        self,
+        plan: ServerPlan,
+        config: VllmServer | LlamaCppServer,
+        source: ModelSource,
+        model: Architecture,
+        proposer_source: ModelSource | None,
     ) -> ServerPlan:
         notes, proposer = list(_notes(config)), None
         if proposer_source is not None:
@@ -172,12 +175,15 @@ class _Planner:
                 proposer = self._architectures(proposer_source)
             except UnknownArchitecture as error:
                 notes.append(f"the memory of the model that proposes tokens was not counted: {error}")
-        total = min((self._gpus.memory[gpu] for gpu in plan.gpus), default=self._machine_memory)
+        plan = replace(plan, notes=tuple(notes))
+        if isinstance(config, LlamaCppServer):
+            files = sum(_file_size(each) for each in (source, proposer_source) if each is not None)
+            return replace(plan, memory=llama_cpp_memory(config, model, proposer, files))
         if refusals := shape_refusals(config, model, proposer):
-            return replace(plan, notes=tuple(notes), refusals=refusals)
+            return replace(plan, refusals=refusals)
+        total = min((self._gpus.memory[gpu] for gpu in plan.gpus), default=self._machine_memory)
         memory = vllm_memory(config, model, proposer, self._profile.defaults, total)
-        refusals = () if memory.fits else (too_small(config, memory, total),)
-        return replace(plan, memory=memory, notes=tuple(notes), refusals=refusals)
+        return replace(plan, memory=memory, refusals=() if memory.fits else (too_small(config, memory, total),))
 
 
 def _on_demand(config: ServerConfig) -> bool:

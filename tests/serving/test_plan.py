@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.config import load_profile, parse_profile, profile_names
+from lr_demo.config import PROFILES_FOLDER, load_profile, parse_profile, profile_names
 from lr_demo.serving.cache import Cache
+from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.config_json import Architectures
 from lr_demo.serving.placement import GIB, H100_GIB, GpuSupply
 from lr_demo.serving.plan import Plan, ServerPlan, make_plan
@@ -112,6 +113,24 @@ def test_a_model_that_proposes_tokens_is_counted_with_its_target(tmp_path: Path)
     assert both is not None
     assert in_gib(both.weights - alone.weights) == pytest.approx(0.56, abs=0.01)
     assert both.token > alone.token
+
+
+def test_llama_cpp_holds_the_model_that_proposes_too(tmp_path: Path) -> None:
+    text = (PROFILES_FOLDER / "laptop.yaml").read_text()
+    drafting = text.replace(
+        "    threads: 2\n",
+        "    threads: 2\n    speculation: {method: draft_model, model: qwen2.5-coder-0.5b}\n",
+        1,
+    )
+    alone, both = (
+        the_server(planned(parse_profile(profile, "p.yaml"), tmp_path, gpus=0), "target")
+        for profile in (text, drafting)
+    )
+    assert alone.memory is not None
+    assert both.memory is not None
+    assert both.memory.weights - alone.memory.weights == CATALOGUE["qwen2.5-coder-0.5b"].size
+    assert both.command is not None
+    assert any(word.startswith("--proposer=") and word.endswith("q4_k_m.gguf") for word in both.command.argv)
 
 
 def test_a_plan_has_the_command_that_a_start_uses(tmp_path: Path) -> None:
