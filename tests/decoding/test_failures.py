@@ -9,9 +9,20 @@ import pytest
 from lr_demo import limits
 from lr_demo.config import Mode, Schedule, VerifierKind
 from lr_demo.errors import ModelError, RequestRefused
-from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, RunState, StepKey, StepPhase, Verdict, fold
+from lr_demo.events import (
+    Event,
+    Role,
+    RoleDegraded,
+    RoleRecovered,
+    RunState,
+    StepKey,
+    StepPhase,
+    StepStarted,
+    Verdict,
+    fold,
+)
 from lr_demo.models.protocol import Message, Sampling
-from lr_demo.models.simulated import Failure
+from lr_demo.models.simulated import Failure, SimulatedModel
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.verification.protocol import Comparison, Judgement
@@ -50,6 +61,75 @@ def test_a_draft_that_hangs_is_given_up_when_the_target_is_there() -> None:
     assert outcome.state.text() == plain.state.text()
     assert outcome.seconds == pytest.approx(plain.seconds)
     assert outcome.draft.in_flight == 0
+
+
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("mode", [Mode.LOOKAHEAD, Mode.SPECREASON])
+def test_a_draft_that_hangs_is_said_to_be_away_and_is_not_asked_again_and_again(mode: Mode, schedule: Schedule) -> None:
+    story = SeededStory(300, 20, acceptance=1.0)
+    scene = Scene(story, draft_failures=dict.fromkeys(range(9999), Failure(hangs=True)), scorer=Accepting())
+    outcome = scene.run(settings(mode=mode, schedule=schedule, max_tokens=100_000))
+    plain = Scene(story).run(settings(mode=Mode.AUTOREGRESSIVE, max_tokens=100_000))
+    assert outcome.state.text() == plain.state.text()
+    assert told(outcome.events, RoleDegraded) == [Role.DRAFT]
+    first = next(event for event in outcome.events if isinstance(event, RoleDegraded))
+    assert "it hangs" in first.reason
+    silence = 0.0 if schedule is Schedule.ASYNC and mode is Mode.LOOKAHEAD else limits.silence_s(Role.DRAFT, unread=50)
+    assert outcome.seconds <= plain.seconds + silence
+    asked_before = sum(isinstance(e, StepStarted) and e.role is Role.DRAFT for e in outcome.events)
+    attempts = outcome.draft.requests - asked_before
+    assert asked_before < 1 + 2 * limits.UNANSWERED_S / (20 * scene.target_s)
+    assert attempts <= 1 + outcome.seconds / limits.silence_s(Role.DRAFT)
+
+
+@dataclass
+class Late(SimulatedModel):
+    """A draft whose server comes up after the run has begun."""
+
+    away_for: int = 3
+    """Requests for the prompt that fail."""
+
+    async def chat_prompt(self, messages: Sequence[Message]) -> list[int]:
+        self.away_for -= 1
+        if self.away_for >= 0:
+            raise ModelError("the draft is not up yet")
+        return await super().chat_prompt(messages)
+
+
+@pytest.mark.parametrize("same_vocabulary", [True, False])
+@pytest.mark.parametrize("schedule", list(Schedule))
+@pytest.mark.parametrize("mode", [Mode.LOOKAHEAD, Mode.SPECREASON])
+def test_a_draft_that_is_away_when_the_run_starts_takes_part_when_it_comes(
+    mode: Mode, schedule: Schedule, same_vocabulary: bool
+) -> None:
+    scene = Scene(SeededStory(60, 10, acceptance=1.0), same_vocabulary=same_vocabulary, scorer=Accepting())
+    target, healthy = scene.models()
+    late = Late("draft", healthy.story, healthy.voice, healthy.words, healthy.seconds_per_token)
+    scene.models = lambda: (target, late)  # type: ignore[method-assign]
+    outcome = scene.run(settings(mode=mode, schedule=schedule, verifier=VerifierKind.JUDGE, max_tokens=10_000))
+    assert told(outcome.events, RoleDegraded) == told(outcome.events, RoleRecovered) == [Role.DRAFT]
+    assert outcome.state.answer[0].key.role is Role.TARGET
+    assert any(step.key.role is Role.DRAFT for step in outcome.state.answer)
+    assert outcome.reason in ("end_of_sequence", "final_answer")
+
+
+def test_a_target_that_fails_again_and_again_but_goes_on_is_not_given_up() -> None:
+    story = SeededStory(400, 20)
+    often = dict.fromkeys(range(9999), Failure(after_tokens=50))
+    scene = Scene(story, target_s=0.05, target_failures=often)
+    outcome = scene.run(settings(mode=Mode.AUTOREGRESSIVE, max_tokens=100_000))
+    assert outcome.seconds > 1.5 * limits.TARGET_PATIENCE_S
+    assert outcome.reason == "end_of_sequence"
+    assert len(told(outcome.events, RoleDegraded)) > 10
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
+def test_a_target_that_hangs_in_mid_step_is_asked_again_from_the_accepted_text(mode: Mode) -> None:
+    scene = Scene(STORY, target_failures={0: Failure(8, hangs=True), 1: Failure(3, hangs=True)}, draft_s=1.0)
+    outcome = scene.run(settings(mode=mode))
+    assert outcome.state.text() == Scene(STORY).run(settings(mode=Mode.AUTOREGRESSIVE)).state.text()
+    assert told(outcome.events, RoleDegraded) == told(outcome.events, RoleRecovered)
+    assert limits.silence_s(Role.TARGET) < outcome.seconds < 3 * limits.silence_s(Role.TARGET, unread=200)
 
 
 @pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
@@ -100,12 +180,13 @@ class Ailing:
     method: str = "judge"
     compares_identity: bool = False
     asked: list[Comparison] = field(default_factory=list)
+    raises: type[ModelError] = ModelError
 
     async def verify(self, comparison: Comparison) -> Judgement:
         self.asked.append(comparison)
         if self.hangs:
             await asyncio.get_running_loop().create_future()
-        raise ModelError("the judge is away")
+        raise self.raises("the judge is away")
 
 
 @pytest.mark.parametrize("hangs", [True, False])
@@ -119,6 +200,15 @@ def test_a_verifier_that_errs_or_hangs_is_a_reject_that_is_seen(hangs: bool) -> 
     assert outcome.state.answer[-1].key.role is Role.TARGET
     assert len(verifier.asked) < len(verdicts), "a judge that is away is not asked each time"
     assert outcome.seconds < 2 * limits.JUDGE_PATIENCE_S
+    assert told(outcome.events, RoleDegraded) == [Role.JUDGE]
+
+
+def test_a_judge_that_refuses_one_comparison_is_asked_for_the_next() -> None:
+    outcome = Scene(STORY, verifier=Ailing(hangs=False, raises=RequestRefused)).run(
+        settings(verifier=VerifierKind.JUDGE)
+    )
+    assert [event.method for event in outcome.events if isinstance(event, Verdict)].count("error") > 1
+    assert Role.JUDGE not in outcome.state.degraded
 
 
 @pytest.mark.parametrize("schedule", list(Schedule))

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
-from lr_demo.errors import ConfigError, UserError
+from lr_demo.errors import ConfigError, ServingError, UserError
 from lr_demo.events import RunStarted, TokenSpeculation
 from lr_demo.models.simulated import SimulatedModel
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle, RunPhase
+from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.status import ServerState
 from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
 
@@ -390,3 +391,25 @@ def test_every_mode_and_verifier_runs_on_the_simulated_models(
     race = replicas.start("two and two", RunSettings(mode=mode, verifier=verifier), baseline=False)
     assert wait(race.run) is RunPhase.FINISHED, race.summary().reason
     assert race.summary().final_answer is not None
+
+
+def test_a_run_waits_for_the_servers_it_needs_before_its_clock_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[set[str], int]] = []
+
+    async def ensure(fleet: Fleet, names: Iterable[str]) -> None:
+        asked.append((set(names), len(manager.races()[0].run.log)))
+        await asyncio.sleep(0.01)
+        if len(asked) > 1:
+            raise ServingError("the server draft died: there is not enough memory")
+
+    monkeypatch.setattr(Fleet, "ensure", ensure)
+    with opened(quick_profile(), tmp_path) as manager:
+        race = manager.start("two and two", LOOKAHEAD, baseline=False)
+        assert wait(race.run) is RunPhase.FINISHED
+        race = manager.start("two and two", LOOKAHEAD, baseline=False)
+        assert wait(race.run) is RunPhase.FAILED
+    assert asked == [({"target", "draft"}, 0)] * 2
+    assert race.run.log.finished is not None
+    assert race.run.log.finished.reason == "the server draft died: there is not enough memory"
