@@ -397,18 +397,19 @@ def test_a_run_waits_for_the_servers_it_needs_before_its_clock_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[set[str], int]] = []
+    """Servers, and the length of the run's log at that moment."""
 
     async def ensure(fleet: Fleet, names: Iterable[str]) -> None:
-        asked.append((set(names), len(manager.races()[0].run.log)))
+        asked.append((set(names), len(engine.races()[0].run.log)))
         await asyncio.sleep(0.01)
         if len(asked) > 1:
             raise ServingError("the server draft died: there is not enough memory")
 
     monkeypatch.setattr(Fleet, "ensure", ensure)
-    with opened(quick_profile(), tmp_path) as manager:
-        race = manager.start("two and two", LOOKAHEAD, baseline=False)
+    with opened(quick_profile(), tmp_path) as engine:
+        race = engine.start("two and two", LOOKAHEAD, baseline=False)
         assert wait(race.run) is RunPhase.FINISHED
-        race = manager.start("two and two", LOOKAHEAD, baseline=False)
+        race = engine.start("two and two", LOOKAHEAD, baseline=False)
         assert wait(race.run) is RunPhase.FAILED
     assert asked == [({"target", "draft"}, 0)] * 2
     assert race.run.log.finished is not None

@@ -10,10 +10,13 @@ import httpx
 import psutil
 import pytest
 
+from lr_demo import limits
 from lr_demo.errors import WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.conversion import ensure_converted
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.serving.health import until_hung
+from lr_demo.serving.readiness import check_completion
 from tests.serving.processes_of import gone_within
 
 TEXTS = (
@@ -135,3 +138,59 @@ def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"damaged\.gguf could not be converted for vLLM: .*the whole log is"):
         asyncio.run(ensure_converted(cache, source, "0" * 64, lambda share, sentence: None))
     assert list(cache.converted.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("llamacpp_endpoint", marks=pytest.mark.llamacpp, id="llama.cpp"),
+        pytest.param("vllm_endpoint", marks=pytest.mark.vllm, id="vllm"),
+    ],
+)
+def test_an_engine_that_stops_computing_is_found_and_one_at_work_is_not(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint: Endpoint = request.getfixturevalue(name)
+    quick = {"HEALTH_PERIOD_S": 0.2, "HEALTH_NOTICE_S": 3.0, "HEALTH_LIMIT_S": 9.0, "QUIET_S": 0.5}
+    for limit, seconds in quick.items():
+        monkeypatch.setattr(limits, limit, seconds)
+    said: list[bool] = []
+
+    async def look() -> None:
+        work = asyncio.create_task(keep_busy(endpoint))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(until_hung(endpoint, said.append), 5)
+        assert not work.done()
+        work.cancel()
+        said.clear()
+        engine = engine_process(endpoint)
+        engine.suspend()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await until_hung(endpoint, said.append)
+        finally:
+            engine.resume()
+        assert said[-1]
+        await check_completion(endpoint)
+
+    asyncio.run(look())
+
+
+async def keep_busy(endpoint: Endpoint) -> None:
+    """Have a server read and write until cancelled."""
+    body = {"model": endpoint.model, "prompt": "Count: " + "1 2 3 " * 400, "max_tokens": 500, "stream": True}
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        while True:
+            async with client.stream("POST", f"{endpoint.base_url}/completions", json=body) as answer:
+                async for _ in answer.aiter_lines():
+                    pass
+
+
+def engine_process(endpoint: Endpoint) -> psutil.Process:
+    """The process that computes: with vLLM not the one that answers."""
+    port = httpx.URL(endpoint.base_url).port
+    processes = psutil.Process().children(recursive=True)
+    if endpoint.dialect == "vllm":
+        (found,) = (process for process in processes if "EngineCore" in " ".join(process.cmdline()))
+        return found
+    return next(p for p in processes if any(c.laddr.port == port for c in p.net_connections("tcp")))
