@@ -4,8 +4,9 @@ Times are seconds. Together they bound what a failure costs a run:
 
 - target hung: given up after `silence_s`, then asked again until `TARGET_PATIENCE_S` after its first failure;
   the last attempt may take `silence_s` once more. Killed: noticed at once. Given up by the fleet: the run ends.
-- draft or judge, hung or killed: the run goes on with the target alone at once where the schedule does not wait
-  for the role, else after `silence_s` (draft of the synchronous schedule and of SpecReason) or `JUDGE_PATIENCE_S`.
+- draft or judge, killed, hung or slow: the run goes on with the target alone at once where the schedule does not
+  wait for the role, else after `JUDGE_PATIENCE_S`, or for the draft of the synchronous schedule and of SpecReason
+  after `silence_s`, and after `drafted_step_s` where it writes on.
   From then on it waits for neither: one attempt after another, beside the run, finds out when the role is back.
 - a server that hangs: killed and started again after `QUIET_S` + `HEALTH_LIMIT_S` at most.
 """
@@ -44,6 +45,17 @@ STREAM_SILENCE_S = 1200.0
 """Backstop below the limits above, for whoever reads a model without them: 50,000 tokens of prompt."""
 
 # Roles that a run can do without.
+
+_DRAFTED_STEP_S = 60.0
+
+
+def drafted_step_s(unread: int) -> float:
+    """Longest time for a whole drafted step behind `unread` tokens of prompt: 256 tokens take 25 s on two busy cores.
+
+    The synchronous schedule and SpecReason wait for it; a draft that is slower is of no use to them.
+    """
+    return _DRAFTED_STEP_S + unread / READING_TOKENS_PER_S
+
 
 JUDGE_PATIENCE_S = 30.0
 """A verdict that takes longer is a reject, and the judge counts as away. A verdict is one token behind a few hundred

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from lr_demo import limits
-from lr_demo.decoding.step import in_time, listen
+from lr_demo.decoding.step import in_time
 from lr_demo.events import Role
 from lr_demo.models.protocol import GenerationRequest, LanguageModel, Message
 
@@ -65,11 +65,11 @@ class DraftText:
     async def _ids_of(self, piece: _Piece) -> Sequence[int]:
         match piece:
             case str():
-                return await in_time(self.model, self.model.encode(piece))
+                return await in_time(self.model, self.model.encode(piece), limits.silence_s(Role.DRAFT))
             case tuple():
                 return piece
             case _Chat():
-                return await in_time(self.model, self.model.chat_prompt(piece.messages))
+                return await in_time(self.model, self.model.chat_prompt(piece.messages), limits.silence_s(Role.DRAFT))
 
     async def prove(self) -> None:
         """Have the draft catch up and write a few tokens: it works.
@@ -78,9 +78,11 @@ class DraftText:
             ModelError: it does not.
         """
         await self.catch_up()
-        async with aclosing(
-            listen(self.model, GenerationRequest(self.ids.copy(), limits.PROOF_TOKENS), Role.DRAFT)
-        ) as chunks:
+        await in_time(self.model, self._write_a_little(), limits.silence_s(Role.DRAFT, unread=len(self.ids)))
+        await self.catch_up()  # with what was accepted meanwhile
+
+    async def _write_a_little(self) -> None:
+        request = GenerationRequest(self.ids.copy(), limits.PROOF_TOKENS)
+        async with aclosing(self.model.generate(request)) as chunks:
             async for _ in chunks:
                 pass
-        await self.catch_up()  # with what was accepted meanwhile

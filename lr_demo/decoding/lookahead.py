@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Coroutine
 from functools import partial
 
+from lr_demo import limits
 from lr_demo.config import RunSettings, Schedule
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
@@ -215,9 +216,11 @@ class Lookahead:
             sampling=self._sampling[role],
             seed=request_seed(self._settings.seed, role, position.step, alternative),
         )
-        key = StepKey(position.id, role, alternative)
-        heard = self._draft.heard if role is Role.DRAFT else None
-        return await write_step(self._models[role], request, key, self._emit, at_limit=at_limit, heard=heard)
+        model, key = self._models[role], StepKey(position.id, role, alternative)
+        if role is Role.TARGET:
+            return await write_step(model, request, key, self._emit, at_limit=at_limit)
+        drafting = write_step(model, request, key, self._emit, at_limit=at_limit, heard=self._draft.heard)
+        return await in_time(model, drafting, limits.drafted_step_s(unread=len(prompt)))
 
     async def _target_ids(self, step: Step) -> tuple[int, ...]:
         """A drafted step's ids in the target's vocabulary, from its text alone."""

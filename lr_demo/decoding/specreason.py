@@ -168,7 +168,11 @@ class SpecReason:
             sampling=self._sampling[role],
             seed=request_seed(self._settings.seed, role, index, 0),
         )
-        return await write_step(self._models[role], request, StepKey(index, role), self._emit, at_limit=at_limit)
+        model = self._models[role]
+        writing = write_step(model, request, StepKey(index, role), self._emit, at_limit=at_limit)
+        if role is Role.TARGET:
+            return await writing
+        return await in_time(model, writing, limits.drafted_step_s(unread=len(request.prompt)))
 
     async def _target_ids(self, step: Step) -> tuple[int, ...]:
         """A drafted step's ids in the target's vocabulary, from its text alone."""

@@ -117,7 +117,7 @@ async def listen(model: LanguageModel, request: GenerationRequest, role: Role) -
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise too_late(model, limit) from None
+                raise _too_late(f"{model.name} wrote nothing for {limit:.0f} s") from None
             yield chunk
             limit = limits.silence_s(role)
 
@@ -132,9 +132,8 @@ async def in_time(model: LanguageModel, answer: Awaitable[T], limit_s: float = l
         async with asyncio.timeout(limit_s):
             return await answer
     except TimeoutError:
-        raise too_late(model, limit_s) from None
+        raise _too_late(f"{model.name} was not done within {limit_s:.0f} s") from None
 
 
-def too_late(model: LanguageModel, limit_s: float) -> ModelError:
-    """What a model is told to have done that did not answer for so long."""
-    return ModelError(f"{model.name} gave no sign for {limit_s:.0f} s: it hangs, or its server has too much to do")
+def _too_late(what: str) -> ModelError:
+    return ModelError(f"{what}: it hangs, or its server has too much to do")

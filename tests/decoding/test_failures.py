@@ -82,6 +82,18 @@ def test_a_draft_that_hangs_is_said_to_be_away_and_is_not_asked_again_and_again(
     assert attempts <= 1 + outcome.seconds / limits.silence_s(Role.DRAFT)
 
 
+@pytest.mark.parametrize("mode", [Mode.LOOKAHEAD, Mode.SPECREASON])
+def test_a_draft_that_writes_too_slowly_is_not_waited_for(mode: Mode) -> None:
+    story = SeededStory(20, 30, acceptance=1.0)
+    scene = Scene(story, draft_s=5.0, scorer=Accepting())
+    outcome = scene.run(settings(mode=mode, schedule=Schedule.SYNC))
+    plain = Scene(story).run(settings(mode=Mode.AUTOREGRESSIVE))
+    assert outcome.state.text() == plain.state.text()
+    assert told(outcome.events, RoleDegraded) == [Role.DRAFT]
+    assert "was not done within" in outcome.state.degraded[Role.DRAFT]
+    assert outcome.seconds <= plain.seconds + limits.drafted_step_s(unread=50)
+
+
 @dataclass
 class Late(SimulatedModel):
     """A draft whose server comes up after the run has begun."""
