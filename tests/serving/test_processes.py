@@ -111,6 +111,22 @@ def test_cancelling_ends_the_whole_family(tmp_path: Path) -> None:
     assert alive(asyncio.run(scenario())) == []
 
 
+def test_cancelling_ends_the_whole_family_of_a_supervisor_that_is_stopped(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        task = asyncio.create_task(processes.run(family(600), tmp_path / "log", lines.put_nowait))
+        pids = await started(task, lines)
+        supervisor = psutil.Process(pids[0]).parent()
+        assert supervisor is not None
+        supervisor.suspend()
+        task.cancel()
+        async with asyncio.timeout(processes.STOP_GRACE_S + 3):
+            await asyncio.gather(task, return_exceptions=True)
+        return [supervisor.pid, *pids]
+
+    assert gone_within(1, asyncio.run(scenario()))
+
+
 def test_what_a_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     lines: list[str] = []
     ended = asyncio.run(processes.run(family(0.5), tmp_path / "log", lines.append))
