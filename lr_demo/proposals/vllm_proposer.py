@@ -1,0 +1,110 @@
+"""vLLM's proposer of drafted steps: `--speculative-config '{"method": "custom_class", "model": "…"}'` names it.
+
+It runs inside the server's worker. What it proposes is verified by vLLM as any proposal is, so it can make an answer
+faster but never other. Of several workers of one engine only the one counts that answers the scheduler, the first of
+the last pipeline stage: the scheduler hands its proposals to all ranks with the next step, so they always agree.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lr_demo.proposals.channel import FOLDER_VARIABLE, Receiver
+from lr_demo.proposals.index import DraftedSteps
+
+LOOKUP = 2
+"""Tokens that must agree before something is proposed."""
+REACH = 2048
+"""Tokens that are looked back over: more than a step has."""
+NGRAM_TOKENS = 3
+"""Most proposals from the sequence's own past, which is right less often than a draft."""
+_logger = logging.getLogger(__name__)
+
+
+class _SpeculativeConfig(Protocol):
+    num_speculative_tokens: int
+
+
+class _ModelConfig(Protocol):
+    max_model_len: int
+
+
+class EngineConfig(Protocol):
+    """What of vLLM's configuration counts here."""
+
+    @property
+    def speculative_config(self) -> _SpeculativeConfig: ...
+
+    @property
+    def model_config(self) -> _ModelConfig: ...
+
+
+class DraftedStepProposer:
+    """Proposes how a drafted step goes on; where there is none, what followed in the sequence's own past."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._most = config.speculative_config.num_speculative_tokens
+        self._longest = config.model_config.max_model_len
+        self._steps = DraftedSteps(LOOKUP)
+        folder = os.environ.get(FOLDER_VARIABLE)
+        self._receiver = Receiver(Path(folder)) if folder else None
+
+    def propose(
+        self,
+        sampled_token_ids: Sequence[Sequence[int]],
+        num_tokens_no_spec: npt.NDArray[np.int32],
+        token_ids_cpu: npt.NDArray[np.int32],
+        slot_mappings: object = None,
+    ) -> list[list[int]]:
+        """Proposals for each sequence of the batch, an empty list where there are none.
+
+        `sampled_token_ids` [sequence][newly sampled]; `num_tokens_no_spec` [sequence]: tokens so far;
+        `token_ids_cpu` [sequence, position].
+        """
+        try:
+            for drafted in self._receiver.drain() if self._receiver is not None else ():
+                self._steps.add(drafted)
+            return [
+                self._follow(token_ids_cpu[row], int(num_tokens_no_spec[row])) if sampled else []
+                for row, sampled in enumerate(sampled_token_ids)
+            ]
+        except Exception:  # a proposal is a help; without it the server goes on
+            _logger.exception("no proposals in this step")
+            return [[] for _ in sampled_token_ids]
+
+    def close(self) -> None:
+        """Take no more drafted tokens."""
+        if self._receiver is not None:
+            self._receiver.close()
+            self._receiver = None
+
+    def load_model(self, *arguments: object, **options: object) -> None:
+        """Nothing to load."""
+
+    def _follow(self, sequence: npt.NDArray[np.int32], length: int) -> list[int]:
+        room = min(self._most, self._longest - length - 1)
+        if room < 1:
+            return []
+        ending: list[int] = sequence[max(0, length - REACH) : length].tolist()
+        drafted = self._steps.continuation(ending, length, room)
+        return drafted or _repetition(sequence, length, LOOKUP, min(room, NGRAM_TOKENS))
+
+
+def _repetition(sequence: npt.NDArray[np.int32], length: int, lookup: int, most: int) -> list[int]:
+    """What followed the last time that the sequence went like its end."""
+    if length <= lookup:
+        return []
+    ends = np.ones(length - lookup, dtype=bool)
+    for ahead in range(lookup):
+        ends &= sequence[ahead : length - lookup + ahead] == sequence[length - lookup + ahead]
+    starts = np.flatnonzero(ends)
+    if not len(starts):
+        return []
+    follow = int(starts[-1]) + lookup
+    found: list[int] = sequence[follow : min(length, follow + most)].tolist()
+    return found

@@ -1,0 +1,81 @@
+"""What the proposer tells vLLM; the engine's arrays are made here, the engine itself is real elsewhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lr_demo.proposals.channel import FOLDER_VARIABLE, Sender
+from lr_demo.proposals.index import ANCHOR, DraftedTokens
+from lr_demo.proposals.vllm_proposer import DraftedStepProposer
+
+LONGEST = 64
+
+
+@dataclass
+class Speculative:
+    num_speculative_tokens: int = 4
+
+
+@dataclass
+class Model:
+    max_model_len: int = LONGEST
+
+
+@dataclass
+class Config:
+    speculative_config: Speculative
+    model_config: Model
+
+
+@pytest.fixture
+def sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(FOLDER_VARIABLE, "sockets")
+    sender = Sender(Path("sockets"))
+    yield sender
+    sender.close()
+
+
+def proposed(proposer: DraftedStepProposer, *sequences: list[int], sampled: bool = True) -> list[list[int]]:
+    rows = np.zeros((len(sequences), LONGEST), dtype=np.int32)
+    for row, sequence in zip(rows, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int32)
+    return proposer.propose([[sequence[-1]] if sampled else [] for sequence in sequences], lengths, rows)
+
+
+@pytest.fixture
+def proposer(sender: Sender) -> Iterator[DraftedStepProposer]:
+    proposer = DraftedStepProposer(Config(Speculative(), Model()))
+    yield proposer
+    proposer.close()
+
+
+def test_each_sequence_gets_what_was_drafted_for_it(sender: Sender, proposer: DraftedStepProposer) -> None:
+    first, second = list(range(20)), list(range(30, 55))
+    sender.send(DraftedTokens(1, 20, tuple(first[-ANCHOR:]), 0, (200, 201, 202, 203, 204, 205)))
+    sender.send(DraftedTokens(2, 25, tuple(second[-ANCHOR:]), 0, (300,)))
+    assert proposed(proposer, second, first, [*first, 200]) == [[300], [200, 201, 202, 203], [201, 202, 203, 204]]
+
+
+def test_a_sequence_without_a_draft_gets_what_followed_in_its_own_past(proposer: DraftedStepProposer) -> None:
+    assert proposed(proposer, [1, 2, 3, 4, 5, 6, 7, 1, 2], [1, 2, 3], [5]) == [[3, 4, 5], [], []]
+
+
+def test_a_sequence_that_sampled_nothing_or_has_no_room_gets_nothing(proposer: DraftedStepProposer) -> None:
+    full = [1, 2] * (LONGEST // 2)
+    assert proposed(proposer, [1, 2, 3, 1, 2], sampled=False) == [[]]
+    assert proposed(proposer, full, full[:-1], full[:-2]) == [[], [], [1]]
+
+
+def test_without_a_channel_it_still_proposes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    assert proposed(DraftedStepProposer(Config(Speculative(), Model())), [1, 2, 3, 1, 2]) == [[3, 1, 2]]
+
+
+def test_a_fault_of_its_own_costs_only_the_proposals(proposer: DraftedStepProposer) -> None:
+    broken = np.zeros(3, dtype=np.int32)  # not the shape that vLLM gives
+    assert proposer.propose([[1], [2]], broken, broken) == [[], []]
