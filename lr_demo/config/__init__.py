@@ -23,6 +23,7 @@ from lr_demo.config.settings import (
     DEFAULT_THRESHOLD,
     MAX_PROMPT_CHARACTERS,
     Mode,
+    Proposals,
     RunSettings,
     Schedule,
     ScoreMethod,
@@ -31,6 +32,7 @@ from lr_demo.config.settings import (
     parse_settings,
 )
 from lr_demo.config.speculation import (
+    DraftedSpeculation,
     DraftModelSpeculation,
     EagleSpeculation,
     LlamaCppSpeculation,
@@ -47,6 +49,7 @@ __all__ = [
     "MAX_PROMPT_CHARACTERS",
     "PROFILES_FOLDER",
     "DraftModelSpeculation",
+    "DraftedSpeculation",
     "EagleSpeculation",
     "EndpointServer",
     "LlamaCppServer",
@@ -54,6 +57,7 @@ __all__ = [
     "Mode",
     "NgramSpeculation",
     "Profile",
+    "Proposals",
     "RoleMap",
     "RunSettings",
     "Schedule",

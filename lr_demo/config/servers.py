@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lr_demo.config.speculation import LlamaCppSpeculation, SimulatedSpeculation, VllmSpeculation
+from lr_demo.config.speculation import DraftedSpeculation, LlamaCppSpeculation, SimulatedSpeculation, VllmSpeculation
 from lr_demo.config.strict import Strict
 
 
@@ -129,7 +129,7 @@ class SimulatedServer(_Server):
     ms_per_token: float = Field(gt=0)
     batch_cost: tuple[float, ...] = ()
     """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last one goes on. Empty: 1."""
-    speculation: SimulatedSpeculation | None = None
+    speculation: Annotated[SimulatedSpeculation | DraftedSpeculation, Field(discriminator="method")] | None = None
     """Token-level speculation; None: plain decoding."""
 
 

@@ -54,6 +54,15 @@ class ScoreMethod(StrEnum):
     """The mean over the digits' probabilities."""
 
 
+class Proposals(StrEnum):
+    """Where token-level speculation takes its proposals from, on a target that takes drafted steps."""
+
+    DRAFTED = "drafted"
+    """What the draft wrote for the same place; n-grams where there is nothing."""
+    NGRAM = "ngram"
+    """n-grams alone."""
+
+
 DEFAULT_THRESHOLD = {VerifierKind.JUDGE: 0.5, VerifierKind.EMBEDDING: 0.85, VerifierKind.RANDOM: 0.5}
 """Judge: least probability of 'same meaning'. Embedding: least cosine. Random: the rate of accepts."""
 DEFAULT_SCORE_THRESHOLD = 7.0
@@ -74,6 +83,8 @@ class RunSettings(Strict):
     verifier: VerifierKind = VerifierKind.JUDGE
     threshold: float | None = None
     """None: the verifier's default. Judge, embedding, random: 0 to 1. SpecReason: 0 to 9."""
+    proposals: Proposals = Proposals.DRAFTED
+    """Modes with token-level speculation, on a server whose speculation is `drafted`."""
     score_method: ScoreMethod = ScoreMethod.EXPECTATION
     """SpecReason only."""
     first_target_steps: int = Field(default=0, ge=0, le=1000)

@@ -45,6 +45,21 @@ class EagleSpeculation(Strict):
     tokens: _Proposals = 3
 
 
+class DraftedSpeculation(Strict):
+    """What the draft has written for the very step, handed over while the target writes its own; vLLM here only.
+
+    Where nothing was drafted, n-grams.
+    """
+
+    method: Literal["drafted"]
+    tokens: _Proposals = 16
+    """Most proposals a step from what was drafted."""
+    ngram_tokens: int = Field(default=6, ge=0, le=64)
+    """Most proposals a step from n-grams, which are right less often; 0: none."""
+    lookup: int = Field(default=2, ge=2, le=64)
+    """Tokens that must be the same."""
+
+
 class SimulatedSpeculation(Strict):
     """Proposals that come at no cost and are right at a rate."""
 
@@ -55,6 +70,7 @@ class SimulatedSpeculation(Strict):
 
 
 VllmSpeculation = Annotated[
-    NgramSpeculation | SuffixSpeculation | DraftModelSpeculation | EagleSpeculation, Field(discriminator="method")
+    NgramSpeculation | SuffixSpeculation | DraftModelSpeculation | EagleSpeculation | DraftedSpeculation,
+    Field(discriminator="method"),
 ]
 LlamaCppSpeculation = Annotated[NgramSpeculation | DraftModelSpeculation, Field(discriminator="method")]

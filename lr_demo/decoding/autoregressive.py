@@ -1,8 +1,10 @@
 """Plain decoding: the target alone, in one request. The baseline of everything, and SD's form too."""
 
+import asyncio
 from contextlib import aclosing
 
 from lr_demo.config import RunSettings
+from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
@@ -37,9 +39,12 @@ class Autoregressive:
         segmenter: Segmenter,
         patience: Patience,
         emit: Emit,
+        ahead: DraftAhead | None = None,
     ) -> None:
+        """`ahead`: a draft that writes ahead for the target's token-level speculation."""
         self._target, self._sampling, self._settings = target, sampling, settings
         self._prompt, self._segmenter, self._patience, self._emit = prompt, segmenter, patience, emit
+        self._ahead = ahead
         self._accepted: list[int] = []
         """Ids of all complete steps and of the current one."""
         self._position = 0
@@ -54,7 +59,14 @@ class Autoregressive:
             ModelError: the target failed for too long; what it had written is in the events.
         """
         self._emit(CycleStarted(cycle=0, position=0))
-        return (await self._patience.of(self._attempt)).value
+        if self._ahead is None:
+            return (await self._patience.of(self._attempt)).value
+        drafting = asyncio.create_task(self._ahead.run())
+        try:
+            return (await self._patience.of(self._attempt)).value
+        finally:
+            drafting.cancel()
+            await asyncio.wait({drafting})
 
     async def _attempt(self) -> StepFinish:
         """One request, from wherever the answer is."""
@@ -88,6 +100,8 @@ class Autoregressive:
         self._accepted += ids
         self._ids += ids
         self._text += text
+        if self._ahead is not None:
+            self._ahead.written(ids)
         self._emit(StepDelta(position=self._position, role=Role.TARGET, text=text, tokens=len(ids)))
 
     def _close(self, finish: StepFinish) -> None:
@@ -110,4 +124,6 @@ class Autoregressive:
         if self._open:
             self._emit(StepCancelled(position=self._position, role=Role.TARGET))
             del self._accepted[len(self._accepted) - len(self._ids) :]
+            if self._ahead is not None:
+                self._ahead.taken_back(len(self._ids))
             self._open, self._ids, self._text = False, [], ""

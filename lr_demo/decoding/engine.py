@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lr_demo.config import Mode, RunSettings
+from lr_demo.config import Mode, Proposals, RunSettings
 from lr_demo.decoding.autoregressive import Autoregressive
+from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
@@ -56,8 +57,12 @@ async def decode(
     # A prompt that leaves no room is refused with the first request.
     settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
     if not settings.mode.drafts_steps:
+        ahead = None
+        if settings.mode.speculates_tokens and cast.draft is not None and settings.proposals is Proposals.DRAFTED:
+            draft_text = DraftText(cast.draft, messages, same_vocabulary=True)
+            ahead = DraftAhead(cast.target, draft_text, cast.draft_sampling, prompt_ids, settings.seed, emit)
         return await Autoregressive(
-            cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit
+            cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit, ahead
         ).run()
     if cast.draft is None:
         raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")

@@ -5,11 +5,11 @@ of the tree happens in such a callback, so between two events nothing runs and n
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from lr_demo import limits
-from lr_demo.config import RunSettings, Schedule
+from lr_demo.config import Proposals, RunSettings, Schedule
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
@@ -18,6 +18,7 @@ from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.slots import Slots
 from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
+from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.decoding.tree import Drafted, Position
 from lr_demo.errors import ModelError
 from lr_demo.events import (
@@ -30,7 +31,7 @@ from lr_demo.events import (
     StepFinish,
     StepKey,
 )
-from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
+from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
 
 
 class Lookahead:
@@ -59,6 +60,7 @@ class Lookahead:
         self._judging, self._sampling, self._settings = judging, sampling, settings
         self._segmenter, self._emit = segmenter, emit
         self._synchronous = settings.schedule is Schedule.SYNC
+        self._suggests = settings.proposals is Proposals.DRAFTED and settings.mode.speculates_tokens
         self._text_ids = list(prompt)
         """The target's ids of prompt and accepted text."""
         self._draft_text = draft_text
@@ -180,7 +182,11 @@ class Lookahead:
         began = asyncio.get_running_loop().time()
         try:
             step = await self._write(drafted.position, Role.DRAFT, drafted.alternative)
-            ids = step.token_ids if self._draft_text.same_vocabulary else await self._target_ids(step)
+            ids = step.token_ids
+            if not self._draft_text.same_vocabulary:
+                ids = await self._target_ids(step)
+                if self._suggests:
+                    Suggestion(self._models[Role.TARGET], self._prefix(drafted.position, Role.TARGET)).add(ids)
         except ModelError as error:
             self._drafting -= 1
             drafted.accepted = False
@@ -205,12 +211,8 @@ class Lookahead:
 
     async def _write(self, position: Position, role: Role, alternative: int) -> Step:
         most, at_limit = allowance(position.tokens_before, self._settings.max_tokens, self._settings.step_cap)
-        prompt = (self._text_ids if role is Role.TARGET else self._draft_text.ids).copy()
-        for before in position.path():
-            if before.step is not None:
-                prompt += before.target_ids if role is Role.TARGET else before.step.token_ids
         request = GenerationRequest(
-            prompt=prompt,
+            prompt=self._prefix(position, role),
             max_tokens=most,
             stop=self._segmenter.stop,
             sampling=self._sampling[role],
@@ -219,8 +221,29 @@ class Lookahead:
         model, key = self._models[role], StepKey(position.id, role, alternative)
         if role is Role.TARGET:
             return await write_step(model, request, key, self._emit, at_limit=at_limit)
-        drafting = write_step(model, request, key, self._emit, at_limit=at_limit, heard=self._draft.heard)
-        return await in_time(model, drafting, limits.drafted_step_s(unread=len(prompt)))
+        heard = self._hear_draft(position)
+        drafting = write_step(model, request, key, self._emit, at_limit=at_limit, heard=heard)
+        return await in_time(model, drafting, limits.drafted_step_s(unread=len(request.prompt)))
+
+    def _prefix(self, position: Position, role: Role) -> list[int]:
+        """A model's own ids of everything before a position."""
+        ids = (self._text_ids if role is Role.TARGET else self._draft_text.ids).copy()
+        for before in position.path():
+            if before.step is not None:
+                ids += before.target_ids if role is Role.TARGET else before.step.token_ids
+        return ids
+
+    def _hear_draft(self, position: Position) -> Callable[[Chunk], None]:
+        """What happens with a draft's tokens as they come."""
+        if not self._suggests or not self._draft_text.same_vocabulary:
+            return lambda chunk: self._draft.heard()
+        suggestion = Suggestion(self._models[Role.TARGET], self._prefix(position, Role.TARGET))
+
+        def heard(chunk: Chunk) -> None:
+            self._draft.heard()
+            suggestion.add(chunk.token_ids)
+
+        return heard
 
     async def _target_ids(self, step: Step) -> tuple[int, ...]:
         """A drafted step's ids in the target's vocabulary, from its text alone."""

@@ -45,7 +45,7 @@ async def write_step(
     emit: Emit,
     *,
     at_limit: StepFinish,
-    heard: Callable[[], None] | None = None,
+    heard: Callable[[Chunk], None] | None = None,
 ) -> Step:
     """One step from a model, with its events.
 
@@ -65,7 +65,7 @@ async def write_step(
         async with aclosing(listen(model, request, role)) as chunks:
             async for chunk in chunks:
                 if heard is not None:
-                    heard()
+                    heard(chunk)
                 ids += chunk.token_ids
                 texts.append(chunk.text)
                 emit(

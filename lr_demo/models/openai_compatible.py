@@ -11,6 +11,8 @@ from lr_demo.models.dialect import Dialect
 from lr_demo.models.llama_cpp import LlamaCpp
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.vllm import Vllm
+from lr_demo.proposals.channel import Sender
+from lr_demo.proposals.index import DraftedTokens
 from lr_demo.serving.endpoint import Endpoint
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
@@ -27,6 +29,7 @@ class OpenAIModel:
             LlamaCpp(self._connection) if endpoint.dialect == "llama.cpp" else Vllm(self._connection)
         )
         self._template = ChatTemplate(endpoint.name, self._dialect)
+        self._proposals = Sender(endpoint.proposals) if endpoint.proposals is not None else None
         self._context: int | None = None
         self._choices: dict[str, int] = {}
         self._texts: dict[tuple[int | None, tuple[int, ...]], str] = {}
@@ -72,6 +75,11 @@ class OpenAIModel:
             self._context = await self._dialect.context_length()
         return self._context
 
+    def suggest(self, drafted: DraftedTokens) -> None:
+        """See `LanguageModel.suggest`."""
+        if self._proposals is not None:
+            self._proposals.send(drafted)
+
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """See `LanguageModel.choose`."""
         await self._room(prompt)
@@ -90,6 +98,8 @@ class OpenAIModel:
     async def close(self) -> None:
         """Close every connection to the server."""
         await self._connection.close()
+        if self._proposals is not None:
+            self._proposals.close()
 
     async def _room(self, prompt: Sequence[int]) -> int:
         """Most tokens the model can write after a prompt."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from lr_demo.proposals.index import DraftedTokens
+
 
 class Finish(StrEnum):
     """Why a model stopped writing."""
@@ -82,6 +84,13 @@ class LanguageModel(Protocol):
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """Write; closing the generator (`aclose`, or cancelling its task) ends the work at the server."""
+        ...
+
+    def suggest(self, drafted: DraftedTokens) -> None:
+        """Say how a step may go on, in this model's ids: proposals for its token-level speculation.
+
+        Never changes what is written; costs nothing where the server takes no proposals. Raises nothing.
+        """
         ...
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:

@@ -10,13 +10,14 @@ import random
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 
-from lr_demo.config import SimulatedSpeculation
+from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import TokenSpeculation
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.story import Story, Voice, first_difference
+from lr_demo.proposals.index import DraftedSteps, DraftedTokens
 
 END_ID = 0
 """The end-of-sequence token; it has no text."""
@@ -27,6 +28,8 @@ WORDS = re.compile(r"[.:}]?\n\n+| ?\w+|\s+|[^\w\s]")
 """Tokens of words; a step's last token is like `.` and a blank line in one."""
 TRIPLES = re.compile(r"\n\n+|[^\n]{1,3}|\n")
 """Another tokenizer: up to three characters a token."""
+_REACH = 1024
+"""Tokens that proposals look back over: more than a step has."""
 
 
 class Vocabulary:
@@ -89,13 +92,14 @@ class SimulatedModel:
     """Request number, from 0, to what goes wrong with it."""
     context: int = 2**31
     """Most tokens of prompt and answer together."""
-    speculation: SimulatedSpeculation | None = None
+    speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     in_flight: int = 0
     most_in_flight: int = 0
     requests: int = 0
     drafts: int = 0
     proposed_tokens: int = 0
     accepted_tokens: int = 0
+    suggested: DraftedSteps = field(default_factory=DraftedSteps)
 
     @property
     def vocabulary(self) -> str:
@@ -118,6 +122,9 @@ class SimulatedModel:
         plain = [marks[m.role] + m.content.replace(USER, " ").replace(ASSISTANT, " ") for m in messages]
         return self.words.encode("".join(plain) + ASSISTANT)
 
+    def suggest(self, drafted: DraftedTokens) -> None:
+        self.suggested.add(drafted)
+
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         if len(request.prompt) >= self.context:
             raise RequestRefused(f"the prompt of {len(request.prompt):,} tokens is too long for {self.name}")
@@ -127,14 +134,14 @@ class SimulatedModel:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             due = asyncio.get_running_loop().time()
-            tokens = self._tokens(request)
+            tokens = _Upcoming(self._tokens(request))
             written = 0
             ids: tuple[int, ...] = ()
-            for length in self._passes(request):
+            for length in self._passes(request, tokens):
                 if failure is not None and written >= failure.after_tokens:
                     await failure.happen(self.name)
                 due += self.seconds_per_token * self._cost()
-                passed = list(islice(tokens, length))
+                passed = tokens.take(length)
                 finish = passed[-1][1]
                 written += len(passed)
                 ids += tuple(token for token, _ in passed)
@@ -181,22 +188,39 @@ class SimulatedModel:
                     return
         yield END_ID, Finish.END
 
-    def _passes(self, request: GenerationRequest) -> Iterator[int]:
+    def _passes(self, request: GenerationRequest, tokens: "_Upcoming") -> Iterator[int]:
         """Most tokens of each pass, which takes a token's time: one, and what is accepted of the proposals."""
         most = min(request.max_tokens, self.context - len(request.prompt))
         chance = random.Random(f"{self.name} {request.seed} {len(request.prompt)}")
+        written = list(request.prompt)
         while True:
-            accepted = self._accepted(most - 1, chance)
+            accepted = self._accepted(written, tokens, most - 1, chance)
             most -= 1 + accepted
+            written += (token for token, _ in tokens.peek(1 + accepted))
             yield 1 + accepted
 
-    def _accepted(self, room: int, chance: random.Random) -> int:
-        """Proposals of one pass that are accepted, of at most `room`; counted."""
-        if self.speculation is None or (proposed := min(self.speculation.tokens, room)) < 1:
+    def _accepted(
+        self,
+        written: Sequence[int],
+        tokens: "_Upcoming",
+        room: int,
+        chance: random.Random,
+    ) -> int:
+        """Proposals of one pass that are accepted, of at most `room`; counted. `tokens` are what will be written."""
+        match self.speculation:
+            case SimulatedSpeculation(tokens=most, acceptance=acceptance):
+                proposed = min(most, room)
+                right = (chance.random() < acceptance for _ in range(proposed))
+            case DraftedSpeculation(tokens=most):
+                found = self.suggested.continuation(written[-_REACH:], len(written), min(most, room))
+                proposed = len(found)
+                coming = [token for token, _ in tokens.peek(proposed)]
+                right = (guess == token for guess, token in zip(found, coming, strict=False))
+            case None:
+                return 0
+        if proposed < 1:
             return 0
-        accepted = 0
-        while accepted < proposed and chance.random() < self.speculation.acceptance:
-            accepted += 1
+        accepted = sum(takewhile(bool, right))
         self.drafts += 1
         self.proposed_tokens += proposed
         self.accepted_tokens += accepted
@@ -206,6 +230,25 @@ class SimulatedModel:
         if not self.batch_cost:
             return 1.0
         return self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
+
+
+class _Upcoming:
+    """Tokens that will be written, seen a little ahead."""
+
+    def __init__(self, tokens: Iterator[tuple[int, Finish | None]]) -> None:
+        self._tokens = tokens
+        self._seen: list[tuple[int, Finish | None]] = []
+
+    def peek(self, count: int) -> list[tuple[int, Finish | None]]:
+        """The next ones, fewer at the end; they are still to be taken."""
+        self._seen += islice(self._tokens, max(0, count - len(self._seen)))
+        return self._seen[:count]
+
+    def take(self, count: int) -> list[tuple[int, Finish | None]]:
+        """The next ones, fewer at the end."""
+        taken = self.peek(count)
+        del self._seen[:count]
+        return taken
 
 
 def _wait_until(due: float) -> asyncio.Future[None]:

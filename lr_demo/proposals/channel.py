@@ -9,8 +9,6 @@ from pathlib import Path
 
 from lr_demo.proposals.index import DraftedTokens
 
-FOLDER_VARIABLE = "LOOKAHEAD_LIVE_PROPOSALS"
-"""Environment variable by which a server's process knows its folder."""
 _HEADER = struct.Struct("<QIIHH")
 _MOST_TOKENS = 4096
 _MOST_BYTES = _HEADER.size + 4 * (_MOST_TOKENS + 64)

@@ -8,21 +8,17 @@ the last pipeline stage: the scheduler hands its proposals to all ranks with the
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lr_demo.proposals.channel import FOLDER_VARIABLE, Receiver
+from lr_demo.proposals.channel import Receiver
+from lr_demo.proposals.environment import ProposerOptions
 from lr_demo.proposals.index import DraftedSteps
 
-LOOKUP = 2
-"""Tokens that must agree before something is proposed."""
 REACH = 2048
 """Tokens that are looked back over: more than a step has."""
-NGRAM_TOKENS = 3
-"""Most proposals from the sequence's own past, which is right less often than a draft."""
 _logger = logging.getLogger(__name__)
 
 
@@ -50,9 +46,9 @@ class DraftedStepProposer:
     def __init__(self, config: EngineConfig) -> None:
         self._most = config.speculative_config.num_speculative_tokens
         self._longest = config.model_config.max_model_len
-        self._steps = DraftedSteps(LOOKUP)
-        folder = os.environ.get(FOLDER_VARIABLE)
-        self._receiver = Receiver(Path(folder)) if folder else None
+        self._options = ProposerOptions.from_environment(os.environ)
+        self._steps = DraftedSteps(self._options.lookup)
+        self._receiver = Receiver(self._options.folder) if self._options.folder else None
 
     def propose(
         self,
@@ -92,12 +88,12 @@ class DraftedStepProposer:
             return []
         ending: list[int] = sequence[max(0, length - REACH) : length].tolist()
         drafted = self._steps.continuation(ending, length, room)
-        return drafted or _repetition(sequence, length, LOOKUP, min(room, NGRAM_TOKENS))
+        return drafted or _repetition(sequence, length, self._options.lookup, min(room, self._options.ngram_tokens))
 
 
 def _repetition(sequence: npt.NDArray[np.int32], length: int, lookup: int, most: int) -> list[int]:
     """What followed the last time that the sequence went like its end."""
-    if length <= lookup:
+    if length <= lookup or most < 1:
         return []
     ends = np.ones(length - lookup, dtype=bool)
     for ahead in range(lookup):

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lr_demo.config import (
+    DraftedSpeculation,
     DraftModelSpeculation,
     EagleSpeculation,
     EndpointServer,
     Mode,
     NgramSpeculation,
     Profile,
+    Proposals,
     RunSettings,
     SimulatedSpeculation,
     SuffixSpeculation,
@@ -91,6 +93,10 @@ def speculation_in_words(profile: Profile, settings: RunSettings) -> str:
             return f"draft model {model}, {tokens} tokens"
         case EagleSpeculation(model=model, tokens=tokens):
             return f"EAGLE-3 {model}, {tokens} tokens"
+        case DraftedSpeculation(tokens=tokens) if settings.proposals is Proposals.DRAFTED:
+            return f"drafted steps, up to {tokens} tokens"
+        case DraftedSpeculation(ngram_tokens=tokens, lookup=lookup):
+            return f"n-gram, {tokens} tokens, lookup {lookup}"
         case SimulatedSpeculation(tokens=tokens, acceptance=acceptance):
             return f"simulated, {tokens} tokens, α₂ {acceptance:g}"
         case None:

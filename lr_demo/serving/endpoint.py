@@ -1,6 +1,7 @@
 """Where a running model server is reached; what the clients in `models` are built from."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 
@@ -21,3 +22,5 @@ class Endpoint:
     api_key: str = "none"
     replicas: tuple[str, ...] = ()
     """Addresses of further servers of the same model."""
+    proposals: Path | None = None
+    """Where the server takes drafted steps as token proposals; None: it takes none."""

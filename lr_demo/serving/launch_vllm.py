@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lr_demo.config import (
+    DraftedSpeculation,
     DraftModelSpeculation,
     EagleSpeculation,
     NgramSpeculation,
@@ -19,6 +20,7 @@ from lr_demo.serving.hardware import BF16_FEATURES, processor, vllm_runs_on_gpu
 from lr_demo.serving.launch import HOST, Launch, milestones
 from lr_demo.serving.processes import Command, python_module
 
+PROPOSER = "lr_demo.proposals.vllm_proposer.DraftedStepProposer"
 _CPU_BLOCK = 32
 """Tokens of a block of the KV cache on a CPU. Only whole blocks are shared between requests that begin alike, and
 vLLM's own 128 there is longer than most steps: each expansion and verdict would read up to 127 tokens again."""
@@ -93,6 +95,8 @@ def speculative_config(speculation: VllmSpeculation) -> dict[str, str | int]:
             return shared | {"prompt_lookup_max": speculation.lookup, "prompt_lookup_min": speculation.lookup}
         case SuffixSpeculation():
             return shared
+        case DraftedSpeculation():
+            return shared | {"method": "custom_class", "model": PROPOSER}
         case DraftModelSpeculation() | EagleSpeculation():
             return shared | {"model": speculation.model}
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, VerifierKind
+from lr_demo.config import DraftedSpeculation, Mode, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import ModelError
 from lr_demo.events import Event, RunState, StepKey, fold
@@ -46,7 +46,7 @@ class Scene:
     verifier: Verifier | None = None
     scorer: StepScorer | None = None
     context: int = 2**31
-    speculation: SimulatedSpeculation | None = None
+    speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     """The target's, whatever the mode."""
 
     words: Vocabulary = field(default_factory=lambda: Vocabulary("words", WORDS), repr=False)

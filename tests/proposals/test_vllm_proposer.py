@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lr_demo.proposals.channel import FOLDER_VARIABLE, Sender
+from lr_demo.proposals.channel import Sender
+from lr_demo.proposals.environment import ProposerOptions
 from lr_demo.proposals.index import ANCHOR, DraftedTokens
 from lr_demo.proposals.vllm_proposer import DraftedStepProposer
 
@@ -30,10 +31,15 @@ class Config:
     model_config: Model
 
 
+def tell(monkeypatch: pytest.MonkeyPatch, options: ProposerOptions) -> None:
+    for name, value in options.to_environment().items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(FOLDER_VARIABLE, "sockets")
+    tell(monkeypatch, ProposerOptions(Path("sockets"), ngram_tokens=3))
     sender = Sender(Path("sockets"))
     yield sender
     sender.close()
@@ -72,8 +78,11 @@ def test_a_sequence_that_sampled_nothing_or_has_no_room_gets_nothing(proposer: D
 
 
 def test_without_a_channel_it_still_proposes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    assert proposed(DraftedStepProposer(Config(Speculative(), Model())), [1, 2, 3, 1, 2]) == [[3, 1, 2]]
+    tell(monkeypatch, ProposerOptions(None, ngram_tokens=2, lookup=3))
+    proposer = DraftedStepProposer(Config(Speculative(), Model()))
+    assert proposed(proposer, [1, 2, 3, 4, 1, 2, 3], [1, 2, 3, 4, 5, 2, 3]) == [[4, 1], []]
+    tell(monkeypatch, ProposerOptions(None, ngram_tokens=0))
+    assert proposed(DraftedStepProposer(Config(Speculative(), Model())), [1, 2, 3, 1, 2]) == [[]]
 
 
 def test_a_fault_of_its_own_costs_only_the_proposals(proposer: DraftedStepProposer) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from lr_demo.models.protocol import Chunk, GenerationRequest, Message
+from lr_demo.proposals.index import DraftedTokens
 
 
 @dataclass
@@ -23,6 +24,9 @@ class ScriptedJudge:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         raise AssertionError("a judge chooses; it never writes")
         yield
+
+    def suggest(self, drafted: DraftedTokens) -> None:
+        """It takes none."""
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         self.asked.append("".join(map(chr, prompt)))

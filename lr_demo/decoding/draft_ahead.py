@@ -1,0 +1,116 @@
+"""Token-level speculation from a draft beside the target: the draft writes on ahead, its text becomes proposals.
+
+The target decodes on by itself and never waits; where the draft is slow, wrong or gone, there are just no proposals.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from lr_demo import limits
+from lr_demo.decoding.draft_text import DraftText
+from lr_demo.decoding.sampling import request_seed
+from lr_demo.decoding.step import Emit, listen
+from lr_demo.decoding.suggesting import Suggestion
+from lr_demo.errors import ModelError
+from lr_demo.events import Role, RoleDegraded, RoleRecovered
+from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
+
+AHEAD = 48
+"""Tokens of one request to the draft. When the target has used half of them the draft goes on."""
+
+
+class DraftAhead:
+    """Keeps the draft writing from where the target is. `run` it beside the target, and tell it what the target writes.
+
+    Needs a draft with the target's tokenizer.
+    """
+
+    def __init__(
+        self,
+        target: LanguageModel,
+        draft_text: DraftText,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        seed: int,
+        emit: Emit,
+    ) -> None:
+        self._target, self._draft_text, self._sampling = target, draft_text, sampling
+        self._prompt, self._seed, self._emit = prompt, seed, emit
+        self._answer: list[int] = []
+        """What the target wrote."""
+        self._drafted: list[int] = []
+        """What the draft holds it for: an answer from the same start."""
+        self._agreed = 0
+        """So many tokens of both were compared and are the same."""
+        self._diverged = False
+        self._news = asyncio.Event()
+
+    def written(self, ids: Sequence[int]) -> None:
+        """The target wrote these tokens."""
+        self._answer += ids
+        self._compare()
+        self._news.set()
+
+    def taken_back(self, tokens: int) -> None:
+        """The target's last tokens do not count: it writes them again."""
+        del self._answer[len(self._answer) - tokens :]
+        self._agreed = min(self._agreed, len(self._answer))
+
+    async def run(self) -> None:
+        """Draft until cancelled."""
+        pause = 0.0
+        while True:
+            try:
+                await self._draft_text.catch_up()
+                while True:
+                    ended = await self._draft_on()
+                    if pause:
+                        pause = 0.0
+                        self._emit(RoleRecovered(role=Role.DRAFT))
+                    await self._until_needed(ended)
+            except ModelError as error:
+                if not pause:
+                    self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
+                pause = min(2 * pause or limits.FIRST_RETURN_PAUSE_S, limits.LONGEST_RETURN_PAUSE_S)
+                await asyncio.sleep(pause)
+                self._diverged = True
+
+    async def _draft_on(self) -> bool:
+        """One request: from what was drafted while the target agrees, else from what the target wrote.
+
+        Returns whether the draft ended its answer.
+        """
+        if self._diverged or len(self._answer) > len(self._drafted):
+            self._drafted = self._answer.copy()
+            self._agreed, self._diverged = len(self._answer), False
+        start = len(self._drafted)
+        suggestion = Suggestion(self._target, [*self._prompt, *self._drafted])
+        request = GenerationRequest(
+            prompt=self._draft_text.ids + self._drafted,
+            max_tokens=AHEAD,
+            sampling=self._sampling,
+            seed=request_seed(self._seed, Role.DRAFT, start, 0),
+        )
+        async with aclosing(listen(self._draft_text.model, request, Role.DRAFT)) as chunks:
+            async for chunk in chunks:
+                self._drafted += chunk.token_ids
+                suggestion.add(chunk.token_ids)
+                self._compare()
+                if self._diverged:
+                    return False
+                if chunk.finish is not None:
+                    return chunk.finish is Finish.END
+        return False
+
+    def _compare(self) -> None:
+        both = min(len(self._answer), len(self._drafted))
+        if self._answer[self._agreed : both] != self._drafted[self._agreed : both]:
+            self._diverged = True
+        self._agreed = both
+
+    async def _until_needed(self, ended: bool) -> None:
+        """Until the target went another way, or has used half of what was drafted."""
+        while not self._diverged and (ended or len(self._drafted) - len(self._answer) > AHEAD // 2):
+            self._news.clear()
+            await self._news.wait()

@@ -1,0 +1,25 @@
+"""Hands a drafted step to the target while it is being written: proposals for the target's token-level speculation."""
+
+import random
+from collections.abc import Sequence
+
+from lr_demo.models.protocol import LanguageModel
+from lr_demo.proposals.index import ANCHOR, DraftedTokens
+
+
+class Suggestion:
+    """One drafted piece of text that follows a prefix of the target's sequence."""
+
+    def __init__(self, target: LanguageModel, prefix: Sequence[int]) -> None:
+        """`prefix` in the target's ids, prompt included."""
+        self._target = target
+        self._name = random.getrandbits(64)
+        self._prefix_length, self._anchor = len(prefix), tuple(prefix[-ANCHOR:])
+        self._told = 0
+
+    def add(self, ids: Sequence[int]) -> None:
+        """More tokens of it, in the target's ids."""
+        if ids:
+            drafted = DraftedTokens(self._name, self._prefix_length, self._anchor, self._told, tuple(ids))
+            self._target.suggest(drafted)
+            self._told += len(ids)

@@ -1,0 +1,78 @@
+"""Drafted steps as token proposals, on the simulated models in virtual time: nothing but the time changes."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_demo.config import DraftedSpeculation, Mode, Proposals, VerifierKind
+from lr_demo.events import RoleDegraded
+from lr_demo.models.simulated import Failure
+from lr_demo.models.story import SeededStory
+from tests.decoding.scene import Outcome, Scene, settings
+
+ALIKE = SeededStory(steps=40, tokens_per_step=40, spread=0.3, acceptance=0.9, identical=0.8)
+DRAFTED = DraftedSpeculation(method="drafted")
+
+
+def run(scene: Scene, mode: Mode, proposals: Proposals = Proposals.DRAFTED) -> Outcome:
+    plan = settings(mode=mode, verifier=VerifierKind.JUDGE, lookahead=4, parallel_budget=64, max_tokens=10_000)
+    return scene.run(plan.model_copy(update={"proposals": proposals}))
+
+
+def plain(scene: Scene) -> Outcome:
+    return scene.run(settings(mode=Mode.AUTOREGRESSIVE, max_tokens=10_000))
+
+
+@pytest.mark.parametrize(("mode", "speedup"), [(Mode.SPECULATIVE, 2.5), (Mode.LOOKAHEAD_SPECULATIVE, 4.5)])
+def test_a_draft_that_says_the_same_makes_the_target_several_times_as_fast(mode: Mode, speedup: float) -> None:
+    scene = Scene(ALIKE, speculation=DRAFTED, draft_s=0.002)
+    fast, slow = run(scene, mode), run(scene, mode, Proposals.NGRAM)
+    assert slow.seconds / fast.seconds > 1.3
+    assert plain(scene).seconds / fast.seconds > speedup
+    counted = asyncio.run(fast.target.count())
+    assert counted.mean_accepted_length is not None
+    assert counted.mean_accepted_length > 3
+    assert asyncio.run(slow.target.count()).drafts == 0
+
+
+def test_speculation_alone_gives_the_answer_of_plain_decoding() -> None:
+    scene = Scene(SeededStory(steps=30, tokens_per_step=20, acceptance=0.5, identical=0.3), speculation=DRAFTED)
+    assert run(scene, Mode.SPECULATIVE).answer_ids() == plain(scene).answer_ids()
+
+
+@given(
+    st.builds(
+        SeededStory,
+        steps=st.integers(1, 6),
+        tokens_per_step=st.integers(2, 12),
+        acceptance=st.floats(0, 1),
+        identical=st.floats(0, 1),
+        seed=st.integers(0, 1000),
+    ),
+    st.sampled_from([0.0005, 0.004, 0.03]),
+    st.integers(1, 4),
+    st.sampled_from([Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE]),
+)
+def test_proposals_change_only_the_time(story: SeededStory, draft_s: float, chunk_tokens: int, mode: Mode) -> None:
+    scene = Scene(story, speculation=DRAFTED, draft_s=draft_s, chunk_tokens=chunk_tokens)
+    outcome = scene.run(settings(mode=mode, verifier=VerifierKind.EXACT, max_tokens=10_000))
+    without = plain(scene)
+    assert outcome.answer_ids() == without.answer_ids()
+    assert outcome.seconds <= without.seconds + 1e-6
+    assert (outcome.target.in_flight, outcome.draft.in_flight, outcome.tasks_left) == (0, 0, 0)
+
+
+def test_a_draft_that_hangs_or_fails_costs_only_its_proposals() -> None:
+    for failure in (Failure(after_tokens=3, hangs=True), Failure(after_tokens=3)):
+        scene = Scene(ALIKE, speculation=DRAFTED, draft_failures=dict.fromkeys(range(100), failure))
+        outcome, without = run(scene, Mode.SPECULATIVE), plain(scene)
+        assert outcome.answer_ids() == without.answer_ids()
+        assert outcome.seconds <= without.seconds
+        assert any(isinstance(event, RoleDegraded) for event in outcome.events)
+
+
+def test_a_target_that_fails_in_between_goes_on_where_it_was() -> None:
+    scene = Scene(ALIKE, speculation=DRAFTED, target_failures={0: Failure(after_tokens=50)})
+    assert run(scene, Mode.SPECULATIVE).answer_ids() == plain(Scene(ALIKE, words=scene.words)).answer_ids()
