@@ -57,10 +57,7 @@ async def decode(
     # A prompt that leaves no room is refused with the first request.
     settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
     if not settings.mode.drafts_steps:
-        ahead = None
-        if settings.mode.speculates_tokens and cast.draft is not None and settings.proposals is Proposals.DRAFTED:
-            draft_text = DraftText(cast.draft, messages, same_vocabulary=True)
-            ahead = DraftAhead(cast.target, draft_text, cast.draft_sampling, prompt_ids, settings.seed, emit)
+        ahead = _draft_ahead(cast, messages, prompt_ids, settings, emit)
         return await Autoregressive(
             cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit, ahead
         ).run()
@@ -81,3 +78,16 @@ async def decode(
     return await Lookahead(
         cast.target, draft_text, judging, sampling, prompt_ids, settings, segmenter, patience, emit
     ).run()
+
+
+def _draft_ahead(
+    cast: Cast, messages: list[Message], prompt: list[int], settings: RunSettings, emit: Callable[[Event], None]
+) -> DraftAhead | None:
+    """A draft beside a target that speculates, where there is one that it understands."""
+    draft = cast.draft
+    if draft is None or not settings.mode.speculates_tokens or settings.proposals is not Proposals.DRAFTED:
+        return None
+    if draft.vocabulary != cast.target.vocabulary:
+        return None
+    draft_text = DraftText(draft, messages, same_vocabulary=True)
+    return DraftAhead(cast.target, draft_text, cast.draft_sampling, prompt, settings.seed, emit)

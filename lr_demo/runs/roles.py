@@ -64,11 +64,19 @@ def server_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     roles = profile.roles
     speculative = roles.speculative_target if settings.mode.speculates_tokens else None
     players = {"target": speculative or roles.target}
-    if settings.mode.drafts_steps and roles.draft is not None:
+    if (settings.mode.drafts_steps or _drafts_tokens(profile, settings)) and roles.draft is not None:
         players["draft"] = roles.draft
     if settings.mode.compares_steps and settings.verifier is VerifierKind.JUDGE and roles.judge is not None:
         players["judge"] = roles.judge
     return players
+
+
+def _drafts_tokens(profile: Profile, settings: RunSettings) -> bool:
+    """Whether the draft writes beside a target that takes its text as proposals."""
+    if not settings.mode.speculates_tokens or settings.proposals is not Proposals.DRAFTED:
+        return False
+    server = profile.servers[profile.roles.speculative_target or profile.roles.target]
+    return not isinstance(server, EndpointServer) and isinstance(server.speculation, DraftedSpeculation)
 
 
 def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
