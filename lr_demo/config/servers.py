@@ -129,7 +129,7 @@ class SimulatedServer(_Server):
     ms_per_token: float = Field(gt=0)
     batch_cost: tuple[float, ...] = ()
     """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last one goes on. Empty: 1."""
-    speculation: Annotated[SimulatedSpeculation | DraftedSpeculation, Field(discriminator="method")] | None = None
+    speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     """Token-level speculation; None: plain decoding."""
 
 
