@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Message
+from lr_demo.proposals.index import DraftedTokens
 
 AVOIDED_S = 10.0
 """Seconds for which a replica that failed is asked only where every other failed as well."""
@@ -48,6 +49,11 @@ class Replicas:
             async with aclosing(model.generate(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+
+    def suggest(self, drafted: DraftedTokens) -> None:
+        """See `LanguageModel.suggest`. To all of them: any may have the sequence."""
+        for replica in self._replicas:
+            replica.model.suggest(drafted)
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """See `LanguageModel.choose`."""

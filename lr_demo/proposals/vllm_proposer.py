@@ -48,7 +48,12 @@ class DraftedStepProposer:
         self._longest = config.model_config.max_model_len
         self._options = ProposerOptions.from_environment(os.environ)
         self._steps = DraftedSteps(self._options.lookup)
-        self._receiver = Receiver(self._options.folder) if self._options.folder else None
+        self._receiver: Receiver | None = None
+        if self._options.folder is not None:
+            try:
+                self._receiver = Receiver(self._options.folder)
+            except OSError:
+                _logger.exception("no drafted steps can come: %s", self._options.folder)
 
     def propose(
         self,

@@ -178,17 +178,16 @@ class Casting:
 
     def _model(self, server: str) -> LanguageModel:
         endpoint = self._endpoint(server)
-        known, model = self._models.get(server, (None, None))
-        if model is None or known != endpoint:  # it came back under another address
+        known = self._models.get(server)
+        if known is None or known[0] != endpoint:  # new, or back under another address
             from lr_demo.models.openai_compatible import OpenAIModel  # a second to import: only where it is used
 
             addresses = (endpoint.base_url, *endpoint.replicas)
             given_up = partial(self._given_up, server)
             clients = [OpenAIModel(replace(endpoint, base_url=address), given_up) for address in addresses]
             self._clients += clients
-            model = clients[0] if len(clients) == 1 else Replicas(clients)
-            self._models[server] = endpoint, model
-        return model
+            known = self._models[server] = endpoint, clients[0] if len(clients) == 1 else Replicas(clients)
+        return known[1]
 
     def _verifier(self, settings: RunSettings) -> Verifier:
         threshold = settings.effective_threshold

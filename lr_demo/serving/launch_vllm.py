@@ -16,6 +16,7 @@ from lr_demo.config import (
     VllmSpeculation,
     core_numbers,
 )
+from lr_demo.proposals.environment import ProposerOptions
 from lr_demo.serving.hardware import BF16_FEATURES, processor, vllm_runs_on_gpu
 from lr_demo.serving.launch import HOST, Launch, milestones
 from lr_demo.serving.processes import Command, python_module
@@ -39,10 +40,13 @@ _MILESTONES = milestones(
 )
 
 
-def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled: Path) -> Launch:
+def launch_vllm(
+    config: VllmServer, name: str, weights: str, port: int, compiled: Path, proposals: Path | None = None
+) -> Launch:
     """vLLM's OpenAI server; what it compiles is kept below `compiled`.
 
     `weights`, and the model of a speculation that has one, are what vLLM itself takes: a folder or a hub id.
+    `proposals` is the folder where it takes drafted steps, if its speculation is of that kind.
     """
     argv = [
         *python_module("vllm.entrypoints.openai.api_server"),
@@ -67,6 +71,9 @@ def launch_vllm(config: VllmServer, name: str, weights: str, port: int, compiled
     models = [weights]
     if config.speculation is not None:
         argv += ["--speculative-config", json.dumps(speculative_config(config.speculation))]
+        if isinstance(config.speculation, DraftedSpeculation):
+            options = ProposerOptions(proposals, config.speculation.ngram_tokens, config.speculation.lookup)
+            environment |= options.to_environment()
         if isinstance(config.speculation, DraftModelSpeculation | EagleSpeculation):
             models.append(config.speculation.model)
     if all(Path(model).exists() for model in models):

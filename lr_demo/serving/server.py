@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from lr_demo import limits
-from lr_demo.config import LlamaCppServer, VllmServer
+from lr_demo.config import DraftedSpeculation, LlamaCppServer, VllmServer
 from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
@@ -79,6 +80,8 @@ class LocalServer:
         self._port: int | None = None
         """Where clients know it."""
         self._serving = ""
+        self._proposals: Path | None = None
+        """Where it takes drafted steps."""
         self._asked = asyncio.Event()
         """Somebody wants it started anew."""
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -180,7 +183,16 @@ class LocalServer:
     def _launch(self, model: str, config: VllmServer | LlamaCppServer, port: int) -> Launch:
         if isinstance(config, LlamaCppServer):
             return launch_llama_cpp(config, config.model, Path(model), port, proposer_file(config))
-        return launch_vllm(config, config.model, model, port, self._cache.compiled)
+        proposals = self._proposals = self._new_proposals(config, port)
+        return launch_vllm(config, config.model, model, port, self._cache.compiled, proposals)
+
+    def _new_proposals(self, config: VllmServer, port: int) -> Path | None:
+        """An empty folder where the server takes drafted steps, if it takes them."""
+        if not isinstance(config.speculation, DraftedSpeculation):
+            return None
+        folder = self._cache.root / "proposals" / str(port)
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     async def _run_once(self, launch: Launch, log: Path, loaded: Callable[[], Awaitable[None]]) -> _Death | None:
         """Run the process until it ends or hangs; None where somebody wants it started anew.
@@ -232,6 +244,7 @@ class LocalServer:
             name=entry.title if entry else self._config.model,
             vocabulary=self._config.tokenizer or (entry.tokenizer if entry else self._config.vocabulary),
             family=family,
+            proposals=self._proposals,
         )
         self._tell(ServerState.LOADING, "asking it for a first token", 0.98)
         await check_completion(endpoint)

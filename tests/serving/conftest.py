@@ -26,7 +26,9 @@ def stub_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     folder.mkdir()
     (folder / "config.json").write_text("{}")
 
-    def launch(config: VllmServer, name: str, weights: str, port: int, compiled: Path) -> Launch:
+    def launch(
+        config: VllmServer, name: str, weights: str, port: int, compiled: Path, proposals: Path | None
+    ) -> Launch:
         real = launch_vllm(config, name, weights, port, compiled)
         behaviour, counted_as = config.extra_args
         argv = python_module("tests.serving.stub_engine", str(port), str(tmp_path / counted_as), behaviour)
