@@ -1,6 +1,6 @@
 """What a model server counts about itself, read from its `/metrics` page."""
 
-from contextlib import AsyncExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import httpx
@@ -73,9 +73,8 @@ async def read_metrics(endpoint: Endpoint, client: httpx.AsyncClient | None = No
     url = f"{endpoint.base_url.rstrip('/').removesuffix('/v1')}/metrics"
     headers = {"Authorization": f"Bearer {endpoint.api_key}"}
     try:
-        async with AsyncExitStack() as stack:
-            client = client or await stack.enter_async_context(httpx.AsyncClient())
-            response = await client.get(url, headers=headers, timeout=_TIMEOUT_S)
+        async with nullcontext(client) if client else httpx.AsyncClient() as asking:
+            response = await asking.get(url, headers=headers, timeout=_TIMEOUT_S)
             response.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServingError(f"{endpoint.name} tells no figures at {url}: {error or type(error).__name__}") from None
