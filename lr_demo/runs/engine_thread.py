@@ -1,29 +1,28 @@
-"""The thread in which everything happens: an event loop with the fleet, and the runs one after the other."""
+"""The thread in which everything happens: an event loop with a profile's fleet, and its runs one after the other."""
 
 import asyncio
-import contextlib
 import logging
-import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVarTuple
 
 from lr_demo.config import Profile
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import fingerprint
+from lr_demo.runs.loop_thread import LoopThread
 from lr_demo.runs.race import Race, RunHandle
 from lr_demo.runs.roles import Casting, model_names, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.speculation import SpeculationMeter
 from lr_demo.runs.starting import StartingLine
+from lr_demo.runs.watch import Watch
+from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.fleet import Fleet
-from lr_demo.serving.status import ServerStatus
-
-Ts = TypeVarTuple("Ts")
+from lr_demo.serving.status import ServerState, ServerStatus
 
 STOPPED = "stopped"
 """Reason of a run that was stopped."""
@@ -39,53 +38,81 @@ class FleetView:
     """True once all of them answered."""
     error: str | None
     """Why they did not come up, for people."""
+    ending: str | None = None
+    """Name of their profile while they end, since another one was chosen."""
 
 
 class EngineThread:
     """Runs the fleet and the races given to it. Public methods are safe from any thread."""
 
     def __init__(self, profile: Profile, hardware: str) -> None:
-        self._profile = profile
         self._hardware = hardware
         self._changes = Signal()
         """Of the fleet, and of its being up or closed."""
-        self._fleet = Fleet(profile, on_change=self._changes.notify)
-        self._casting = Casting(profile, self._fleet.endpoint, self._fleet.given_up, self._fleet.embedder_folder)
-        self._fleet_error: str | None = None
-        self._ready = False
+        self._thread = LoopThread(self._main, "engine")
+        self.watch = Watch(self._reachable, self._thread.call)
+        self._closing = False
         self._closed = False
         self._journal: Path | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run_thread, name="engine", daemon=True)
+        self._waiting: asyncio.Queue[Race] = asyncio.Queue()
+        """Races of the present profile, or of the next one if there is one."""
+        self._take_on(profile)
+
+    def _take_on(self, profile: Profile) -> None:
+        """All that belongs to one profile, made anew."""
+        self._profile = profile
+        self._fleet = Fleet(profile, on_change=self._changes.notify)
+        self._casting = Casting(profile, self._fleet.endpoint, self._fleet.given_up, self._fleet.embedder_folder)
+        self._fleet_settled = asyncio.Event()
+        self._fleet_error: str | None = None
+        self._ready = False
+        self._next: Profile | None = None
+        """The profile that takes over when this one's runs and servers have ended."""
+        self._leaving = asyncio.Event()
+        self._stop_reason = STOPPED
+        """Why the runs end that are stopped now."""
+        self._restarts: dict[str, asyncio.Task[None]] = {}
+        """Under way, by server."""
+        self._changes.notify()
 
     def open(self, journal: Path) -> None:
         """Start the thread; returns when its loop runs. `journal` is where tracebacks are found."""
         self._journal = journal
-        self._opened = threading.Event()
         self._thread.start()
-        self._opened.wait()
 
     def close(self) -> None:
         """Stop runs and fleet; returns when the thread has ended."""
-        if self._loop is not None and self._thread.is_alive():
-            self._call(self._closing.set)
+        if self._journal is not None:
+            self._thread.call(self._close)
             self._thread.join()
 
     def clock(self) -> float:
         """Seconds on the clock of the engine's loop."""
-        return self._require_loop().time()
+        return self._thread.time()
 
     def enqueue(self, race: Race) -> None:
         """Run a race after those that were given before."""
-        self._call(self._waiting.put_nowait, race)
+        self._thread.call(self._enqueue, race)
 
     def stop(self, handle: RunHandle) -> None:
         """End a run, queued or under way; one that has ended stays as it is."""
-        self._call(self._stop, handle)
+        self._thread.call(self._stop, handle)
+
+    def switch(self, profile: Profile) -> None:
+        """End every run, queued or under way, and the servers; then start those of another profile.
+
+        Races that are given from now on are the new profile's.
+        """
+        self._thread.call(self._switch, profile)
+
+    def restart(self, server: str) -> None:
+        """End a server's process and start it again, once all have come up; the fleet tells how it goes."""
+        self._thread.call(self._restart, server)
 
     def fleet_view(self) -> FleetView:
         """The fleet as it is now."""
-        return FleetView(tuple(self._fleet.statuses()), self._ready, self._fleet_error)
+        ending = self._profile.name if self._next is not None else None
+        return FleetView(tuple(self._fleet.statuses()), self._ready, self._fleet_error, ending)
 
     async def follow_fleet(self) -> AsyncGenerator[FleetView, None]:
         """The fleet now, then after every change, until the engine closes."""
@@ -97,48 +124,71 @@ class EngineThread:
                     return
                 await listener.wait(version)
 
-    def _require_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            raise RuntimeError("the run manager is not open")
-        return self._loop
-
-    def _call(self, function: Callable[[*Ts], object], *args: *Ts) -> None:
-        """Call in the engine's loop; after it has closed there is nothing left to do."""
+    async def _main(self) -> None:
         try:
-            self._require_loop().call_soon_threadsafe(function, *args)
-        except RuntimeError:
-            if not self._closed:
-                raise
-
-    def _run_thread(self) -> None:
-        try:
-            asyncio.run(self._main())
+            while not self._closing:
+                await self._serve_profile()
+                if self._next is not None:
+                    self._take_on(self._next)
         except Exception as error:
             _logger.exception("the engine's thread ended")
             self._fleet_error = self._fleet_error or self._unexpected(error)
         finally:
             self._closed = True
+            self._end_waiting()
+            await self.watch.close()
             self._changes.notify()
-            self._opened.set()
 
-    async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Queue[Race] = asyncio.Queue()
-        self._closing = asyncio.Event()
-        self._fleet_settled = asyncio.Event()
-        self._opened.set()
+    async def _serve_profile(self) -> None:
+        """One profile at work until it is left: its servers come up, its runs take turns. Nothing of it stays."""
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 work = (group.create_task(self._bring_up()), group.create_task(self._work()))
-                await self._closing.wait()
-                for task in work:
+                await self._leaving.wait()
+                for task in (*work, *self._restarts.values()):
                     task.cancel()
         finally:
-            self._closed = True
-            while not self._waiting.empty():
-                self._end_leftovers(self._waiting.get_nowait())
             await self._casting.close()
             await self._fleet.stop()
+
+    def _close(self) -> None:
+        self._closing, self._next = True, None
+        self._leaving.set()
+
+    def _switch(self, profile: Profile) -> None:
+        if self._closing:
+            return
+        self._next = profile
+        self._stop_reason = f"the servers were switched from profile {self._profile.name} to {profile.name}"
+        self._end_waiting()
+        self._waiting = asyncio.Queue()  # whoever still takes from the other one must not take the next profile's
+        self._leaving.set()
+        self._changes.notify()
+
+    def _restart(self, server: str) -> None:
+        if server not in self._restarts and not self._leaving.is_set():
+            self._restarts[server] = self._group.create_task(self._restart_server(server))
+
+    async def _restart_server(self, name: str) -> None:
+        try:
+            await self._fleet_settled.wait()
+            await self._fleet.restart(name)
+        except LookaheadError as error:
+            _logger.warning("the server %s was not started again: %s", name, error)
+        except Exception:
+            _logger.exception("the server %s was not started again", name)
+        finally:
+            del self._restarts[name]
+
+    def _reachable(self) -> dict[str, Endpoint]:
+        """The servers that are ready and can be asked for figures."""
+        found = {}
+        for status in self._fleet.statuses():
+            if status.state is ServerState.READY:
+                with suppress(ServingError):  # simulated, or no server at all: nothing to ask
+                    found[status.name] = self._fleet.endpoint(status.name)
+        return found
 
     async def _bring_up(self) -> None:
         try:
@@ -153,8 +203,9 @@ class EngineThread:
         self._changes.notify()
 
     async def _work(self) -> None:
+        waiting = self._waiting
         while True:
-            race = await self._waiting.get()
+            race = await waiting.get()
             try:
                 for turn in race.turns:
                     await self._run_together([handle for handle in turn if handle.log.finished is None], race)
@@ -179,7 +230,7 @@ class EngineThread:
             reason = await decode(handle.prompt, handle.settings, cast, log.append, self._profile.system_prompt)
             status = RunStatus.FINISHED
         except asyncio.CancelledError:
-            status, reason = RunStatus.STOPPED, STOPPED
+            status, reason = RunStatus.STOPPED, self._stop_reason
         except LookaheadError as error:
             reason = str(error)
         except Exception as error:
@@ -189,7 +240,7 @@ class EngineThread:
             log.append(self._started(handle, race))
         ended = self.clock()
         speculation = None
-        with contextlib.suppress(asyncio.CancelledError):  # stopped once more: the last event comes all the same
+        with suppress(asyncio.CancelledError):  # stopped once more: the last event comes all the same
             speculation = await meter.end() if meter is not None else None
         log.append(RunFinished(status=status, reason=reason, speculation=speculation), at=ended)
 
@@ -205,21 +256,28 @@ class EngineThread:
             await meter.begin()
         return cast, meter
 
+    def _enqueue(self, race: Race) -> None:
+        self._waiting.put_nowait(race)
+
     def _stop(self, handle: RunHandle) -> None:
         if handle.task is not None:
             handle.task.cancel()
         else:
-            self._end_unstarted(handle, None)
+            self._end_unstarted(handle, None, STOPPED)
+
+    def _end_waiting(self) -> None:
+        while not self._waiting.empty():
+            self._end_leftovers(self._waiting.get_nowait())
 
     def _end_leftovers(self, race: Race) -> None:
         for handle in race.handles:
-            self._end_unstarted(handle, race)
+            self._end_unstarted(handle, race, self._stop_reason)
 
-    def _end_unstarted(self, handle: RunHandle, race: Race | None) -> None:
+    def _end_unstarted(self, handle: RunHandle, race: Race | None, reason: str) -> None:
         """End a run that never got its turn; any other stays as it is."""
         if len(handle.log) == 0:
             handle.log.append(self._started(handle, race))
-            handle.log.append(RunFinished(status=RunStatus.STOPPED, reason=STOPPED))
+            handle.log.append(RunFinished(status=RunStatus.STOPPED, reason=reason))
 
     def _started(self, handle: RunHandle, race: Race | None) -> RunStarted:
         reference = race.baseline if race is not None and race.baseline is not handle else None

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lr_demo.config import Mode, Profile, RunSettings, check_prompt
-from lr_demo.errors import TraceError
+from lr_demo.config import LlamaCppServer, Mode, Profile, RunSettings, VllmServer, check_prompt
+from lr_demo.errors import TraceError, UserError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import baseline_settings, fingerprint, is_baseline
 from lr_demo.runs.engine_thread import EngineThread, FleetView
@@ -18,8 +18,10 @@ from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.race import Race, RunHandle, RunPhase, recorded_settings
 from lr_demo.runs.replicas import can_run_at_once
-from lr_demo.runs.roles import check_runnable
+from lr_demo.runs.roles import check_runnable, server_names
 from lr_demo.runs.traces import TraceStore, home
+from lr_demo.serving.logs import LogPart, follow_log, read_log
+from lr_demo.serving.sampler import Telemetry
 from lr_demo.serving.status import ServerStatus
 
 RACES_KEPT = 32
@@ -39,6 +41,7 @@ class RunManager:
 
     def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
         self.profile = profile
+        """What runs that are started now run on."""
         self.store = TraceStore(traces_folder)
         self.hardware = hardware if hardware is not None else machine_in_words()
         """What it runs on, for people."""
@@ -94,7 +97,8 @@ class RunManager:
             UserError: the prompt or the settings cannot be run on this profile; nothing was started.
         """
         prompt = check_prompt(prompt)
-        check_runnable(self.profile, settings)
+        profile = self.profile
+        check_runnable(profile, settings)
         reference, cached = None, False
         if baseline and settings.mode is not Mode.AUTOREGRESSIVE:
             reference = None if remeasure else self.find_baseline(prompt, settings)
@@ -103,10 +107,12 @@ class RunManager:
         at_once = reference is not None and not cached and can_run_at_once(self.profile, settings)
         race = Race(self._new_run(prompt, settings), reference, cached, at_once)
         with self._lock:
+            if self.profile is not profile:
+                raise UserError(f"the servers were just switched to profile {self.profile.name}: start the run again")
             self._races[race.id] = race
             self._runs |= {handle.id: handle for handle in race.handles}
             self._forget_oldest()
-        self._engine.enqueue(race)
+            self._engine.enqueue(race)
         return race
 
     def stop(self, run: str) -> None:
@@ -123,6 +129,61 @@ class RunManager:
         self._engine.stop(handle)
         if race is not None and race.baseline is not None and not race.baseline_cached:
             self._engine.stop(race.baseline)
+
+    def switch_profile(self, profile: Profile) -> None:
+        """Run on another profile's servers from now on; the same one starts its servers anew.
+
+        Runs that are queued or under way end as stopped, and say why. The present servers end before
+        the others come up; `follow_fleet` tells how far that is.
+        """
+        with self._lock:  # a run belongs to the profile it was checked against
+            self.profile = profile
+            self._engine.switch(profile)
+
+    def restart_server(self, name: str) -> None:
+        """End a server's process and start it again; `follow_fleet` tells how it goes.
+
+        Raises:
+            UserError: there is no such server, or it is none that this program started.
+        """
+        config = self.profile.servers.get(name)
+        if config is None:
+            raise UserError(f"profile {self.profile.name} has no server {name!r}")
+        if not isinstance(config, VllmServer | LlamaCppServer):
+            raise UserError(f"the server {name} was not started by this program, so it cannot be started again here")
+        if self.fleet_error is not None:
+            raise UserError(f"the servers did not come up: choose profile {self.profile.name} again to start them all")
+        self._engine.restart(name)
+
+    def roles_in_use(self, server: str) -> list[str]:
+        """The roles that a server plays in the run that is under way; empty where it plays none."""
+        handles = [handle for race in self.races() for handle in race.handles if handle.phase is RunPhase.RUNNING]
+        casts = [server_names(self.profile, handle.settings) for handle in handles]
+        return list(dict.fromkeys(role for cast in casts for role, player in cast.items() if player == server))
+
+    def server_log(self, name: str) -> LogPart:
+        """The last lines of a server's log.
+
+        Raises:
+            UserError: there is no such server, or it has no log.
+        """
+        return read_log(self._log_of(name))
+
+    def follow_server_log(self, name: str) -> AsyncGenerator[LogPart, None]:
+        """The last lines of a server's log, then what is added, until its profile is left.
+
+        Raises:
+            UserError: there is no such server, or it has no log.
+        """
+        self._log_of(name)
+        return follow_log(lambda: self._log_of(name))
+
+    def follow_telemetry(self) -> AsyncGenerator[Telemetry, None]:
+        """What the servers and GPUs are doing, at every answer of a server, until the manager closes.
+
+        They are asked once a second while anybody follows, and not at all otherwise.
+        """
+        return self._engine.watch.follow()
 
     def get(self, run: str) -> RunHandle:
         """A run of this application or, by its trace, of an earlier one.
@@ -180,6 +241,14 @@ class RunManager:
                 except TraceError as error:
                     _logger.warning("a recorded baseline cannot be used: %s", error)
         return None
+
+    def _log_of(self, server: str) -> Path:
+        for status in self.fleet.servers:
+            if status.name == server:
+                if status.log is None:
+                    raise UserError(f"the server {server} has no log: no process of it was started here")
+                return status.log
+        raise UserError(f"profile {self.profile.name} has no server {server!r}")
 
     def _new_run(self, prompt: str, settings: RunSettings) -> RunHandle:
         run = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))

@@ -98,10 +98,6 @@ class Fleet:
             await self.stop()
             raise
 
-    async def restart(self, name: str) -> None:
-        """Stands in for the real one."""
-        raise ServingError(f"the server {name} cannot be started again yet")
-
     async def stop(self) -> None:
         """End every server; nothing of them is left. Harmless when there is nothing to end."""
         if self._runner is not None:

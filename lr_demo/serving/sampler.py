@@ -93,20 +93,22 @@ class Sampler:
 
     async def run(self) -> NoReturn:
         """Sample until cancelled."""
-        for server in self._servers.values():  # as they were when somebody looked last
-            server.figures = server.problem = None
-        self._tell()
         gpus: asyncio.Task[None] | None = None
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._meet(self._reachable())
-                for name, server in self._servers.items():
-                    if not server.asked:
-                        server.asked = True
-                        group.create_task(self._ask(name, server))
-                if gpus is None or gpus.done():
-                    gpus = group.create_task(self._ask_gpus())
-                await asyncio.sleep(INTERVAL_S)
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._meet(self._reachable())
+                    for name, server in self._servers.items():
+                        if not server.asked:
+                            server.asked = True
+                            group.create_task(self._ask(name, server))
+                    if gpus is None or gpus.done():
+                        gpus = group.create_task(self._ask_gpus())
+                    await asyncio.sleep(INTERVAL_S)
+        finally:  # who looks later must not take these for the present
+            for server in self._servers.values():
+                server.figures = server.problem = None
+            self._tell(())
 
     def _meet(self, reachable: Mapping[str, Endpoint]) -> None:
         """Forget the servers that are gone; one that moved is another one."""

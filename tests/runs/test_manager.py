@@ -12,10 +12,11 @@ from lr_demo.errors import ConfigError, ServingError, UserError
 from lr_demo.events import RunStarted, TokenSpeculation
 from lr_demo.models.simulated import SimulatedModel
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.race import RunHandle, RunPhase
+from lr_demo.runs.race import RunPhase
 from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.status import ServerState
 from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
+from tests.runs.watching import until_running, wait
 
 pytestmark = pytest.mark.realtime
 LOOKAHEAD = RunSettings(mode=Mode.LOOKAHEAD, lookahead=3)
@@ -46,28 +47,6 @@ def replicas(tmp_path: Path) -> Iterator[RunManager]:
 def slow(tmp_path: Path) -> Iterator[RunManager]:
     with opened(slow_profile(), tmp_path) as manager:
         yield manager
-
-
-def wait(handle: RunHandle) -> RunPhase:
-    """Follow a run to its end."""
-
-    async def follow() -> None:
-        async with asyncio.timeout(30):
-            async for _ in handle.log.follow():
-                pass
-
-    asyncio.run(follow())
-    return handle.phase
-
-
-def until_running(handle: RunHandle) -> None:
-    async def follow() -> None:
-        async with asyncio.timeout(30):
-            async for batch in handle.log.follow():
-                if len(batch) > 0 and len(handle.log) > 3:
-                    return
-
-    asyncio.run(follow())
 
 
 def test_a_race_measures_the_baseline_first_and_then_the_run(manager: RunManager) -> None:

@@ -54,10 +54,11 @@ class Scene:
             await asyncio.sleep(seconds / 2)
             then()
             await asyncio.sleep(seconds / 2)
+            known = self.sampler.latest
             sampling.cancel()
             await asyncio.gather(sampling, return_exceptions=True)
             assert asyncio.all_tasks() == {asyncio.current_task()}
-            return self.sampler.latest
+            return known
 
         return run_virtual(main())
 
@@ -146,10 +147,12 @@ def test_the_pace_of_the_last_minute_is_kept() -> None:
 
 def test_who_looks_again_later_sees_no_figures_of_old() -> None:
     scene = Scene()
+    scene.gpus = (GPU,)
     scene.watch(3.5)
-    scene.delay_s[TARGET] = 5.0
-    target = reading(scene.watch(4), "target")
-    assert target.figures is None
+    left = scene.sampler.latest
+    assert [server.figures for server in left.servers] == [None, None]
+    assert left.gpus == ()
+    assert reading(left, "target").pace  # it says when each was
 
 
 def test_gpus_are_read_too_where_there_are_any() -> None:
