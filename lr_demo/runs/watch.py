@@ -11,7 +11,7 @@ from lr_demo.runs.signal import Signal
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.gpus import GpuMeter
 from lr_demo.serving.sampler import Sampler, Telemetry
-from lr_demo.serving.telemetry import ServerMetrics, read_metrics
+from lr_demo.serving.telemetry import ServerMetrics, read_live_metrics
 
 Ts = TypeVarTuple("Ts")
 _logger = logging.getLogger(__name__)
@@ -85,4 +85,5 @@ class Watch:
             _logger.exception("the servers are not sampled any more")
 
     async def _read(self, endpoint: Endpoint) -> ServerMetrics:
-        return await read_metrics(endpoint, self._client)
+        assert self._client is not None, "it is made before the first question"
+        return await read_live_metrics(endpoint, self._client)

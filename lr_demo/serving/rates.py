@@ -74,6 +74,8 @@ class ServerFigures:
 class _Reading:
     at: float
     metrics: ServerMetrics
+    written: int
+    """Tokens, those of requests under way among them; never less than before."""
 
 
 class Meter:
@@ -87,19 +89,22 @@ class Meter:
         if self._readings and _went_back(self._readings[-1].metrics, metrics):
             self._readings.clear()
         before = self._readings[-1] if self._readings else None
-        self._readings.append(_Reading(at, metrics))
+        written = metrics.written_tokens + metrics.unfinished_tokens
+        if before is not None:  # a request that ended while it was asked was missed this once
+            written = max(written, before.written)
+        self._readings.append(_Reading(at, metrics, written))
         while len(self._readings) > 2 and self._readings[1].at <= at - WINDOW_S:
             self._readings.popleft()  # what stays first is the last reading from before the window, or its first
         base = self._readings[0].metrics
         elapsed = _elapsed(before, at)
-        written = before.metrics.written_tokens if before else 0
-        read = before.metrics.prompt_tokens if before else 0
+        written_before = before.written if before else 0
+        read_before = before.metrics.prompt_tokens if before else 0
         return ServerFigures(
             running=metrics.running,
             waiting=metrics.waiting,
             kv_cache_usage=metrics.kv_cache_usage,
-            tokens_per_s=(metrics.written_tokens - written) / elapsed if elapsed else None,
-            prompt_tokens_per_s=(metrics.prompt_tokens - read) / elapsed if elapsed else None,
+            tokens_per_s=(written - written_before) / elapsed if elapsed else None,
+            prompt_tokens_per_s=(metrics.prompt_tokens - read_before) / elapsed if elapsed else None,
             cache=PrefixCache(metrics.prompt_tokens, metrics.cached_tokens),
             cache_lately=PrefixCache(
                 metrics.prompt_tokens - base.prompt_tokens, metrics.cached_tokens - base.cached_tokens

@@ -1,10 +1,11 @@
 """What a model server counts about itself, read from its `/metrics` page."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lr_demo.errors import ServingError
 from lr_demo.serving.endpoint import Endpoint
@@ -34,6 +35,8 @@ class ServerMetrics:
     """Counter: tokens proposed in them."""
     accepted_tokens: int
     """Counter: of these, tokens accepted."""
+    unfinished_tokens: int = 0
+    """Tokens that requests under way have written and `written_tokens` does not hold yet, where that was asked."""
 
 
 _NAMES = {
@@ -62,6 +65,20 @@ _NAMES = {
 """Field to the name each engine gives it; engines of one server (data parallel) are added up."""
 
 
+class _NextToken(BaseModel):
+    n_decoded: int
+
+
+class _Slot(BaseModel):
+    """One of llama.cpp's slots, which works on a request or on none."""
+
+    is_processing: bool
+    next_token: list[_NextToken] = []
+
+
+_SLOTS = TypeAdapter(list[_Slot])
+
+
 async def read_metrics(endpoint: Endpoint, client: httpx.AsyncClient | None = None) -> ServerMetrics:
     """Ask a server for its counters: a few milliseconds, no token.
 
@@ -70,15 +87,43 @@ async def read_metrics(endpoint: Endpoint, client: httpx.AsyncClient | None = No
     Raises:
         ServingError: it does not answer, or has no such page.
     """
-    url = f"{endpoint.base_url.rstrip('/').removesuffix('/v1')}/metrics"
-    headers = {"Authorization": f"Bearer {endpoint.api_key}"}
     try:
         async with nullcontext(client) if client else httpx.AsyncClient() as asking:
-            response = await asking.get(url, headers=headers, timeout=_TIMEOUT_S)
+            response = await _get(endpoint, "metrics", asking)
             response.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        url = _url(endpoint, "metrics")
         raise ServingError(f"{endpoint.name} tells no figures at {url}: {error or type(error).__name__}") from None
     return parse_metrics(response.text, endpoint)
+
+
+async def read_live_metrics(endpoint: Endpoint, client: httpx.AsyncClient) -> ServerMetrics:
+    """The same with what requests under way have written so far, which llama.cpp counts only when they end.
+
+    The second question follows the first, so a request that ends between the two is missed, never counted twice.
+
+    Raises:
+        ServingError: it does not answer, or has no such page.
+    """
+    metrics = await read_metrics(endpoint, client)
+    if endpoint.dialect != "llama.cpp":
+        return metrics
+    try:
+        response = await _get(endpoint, "slots", client)
+        slots = _SLOTS.validate_json(response.content) if response.is_success else []
+    except (httpx.HTTPError, ValidationError):  # not every server of this kind tells
+        return metrics
+    written = sum(token.n_decoded for slot in slots if slot.is_processing for token in slot.next_token)
+    return replace(metrics, unfinished_tokens=written)
+
+
+def _url(endpoint: Endpoint, page: str) -> str:
+    return f"{endpoint.base_url.rstrip('/').removesuffix('/v1')}/{page}"
+
+
+async def _get(endpoint: Endpoint, page: str, client: httpx.AsyncClient) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {endpoint.api_key}"}
+    return await client.get(_url(endpoint, page), headers=headers, timeout=_TIMEOUT_S)
 
 
 def parse_metrics(text: str, endpoint: Endpoint) -> ServerMetrics:

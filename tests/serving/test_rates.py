@@ -73,3 +73,17 @@ def test_where_nothing_was_read_or_proposed_there_is_no_share() -> None:
     assert figures.cache.hit_rate is None
     assert figures.speculation.acceptance_rate is None
     assert figures.speculation.mean_accepted_length is None
+
+
+def test_tokens_of_requests_under_way_count_and_moving_to_the_counter_changes_nothing() -> None:
+    meter = Meter()
+    meter.take(replace(IDLE, written_tokens=700, unfinished_tokens=40), 0.0)
+    assert meter.take(replace(IDLE, written_tokens=700, unfinished_tokens=70), 1.0).tokens_per_s == 30.0
+    assert meter.take(replace(IDLE, written_tokens=790), 2.0).tokens_per_s == 20.0
+
+
+def test_a_request_missed_in_one_reading_is_made_up_for_in_the_next() -> None:
+    meter = Meter()
+    meter.take(replace(IDLE, written_tokens=700, unfinished_tokens=40), 0.0)
+    assert meter.take(replace(IDLE, written_tokens=700), 1.0).tokens_per_s == 0.0
+    assert meter.take(replace(IDLE, written_tokens=790), 2.0).tokens_per_s == 50.0

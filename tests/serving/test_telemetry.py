@@ -2,11 +2,12 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from lr_demo.errors import ServingError
 from lr_demo.serving.endpoint import Endpoint
-from lr_demo.serving.telemetry import parse_metrics, read_metrics
+from lr_demo.serving.telemetry import parse_metrics, read_live_metrics, read_metrics
 
 VLLM = Endpoint("http://127.0.0.1:9/v1", "vllm", "m", "M", "v", "f")
 LLAMA_CPP = Endpoint("http://127.0.0.1:9/v1", "llama.cpp", "m", "M", "v", "f")
@@ -50,6 +51,45 @@ llamacpp:requests_deferred 4
     metrics = parse_metrics(page, LLAMA_CPP)
     assert (metrics.prompt_tokens, metrics.cached_tokens) == (1019, 830)
     assert (metrics.waiting, metrics.kv_cache_usage, metrics.drafts) == (4, None, 0)
+
+
+def answering(pages: dict[str, str]) -> httpx.AsyncClient:
+    """A client of a server that has these pages."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = pages.get(request.url.path)
+        return httpx.Response(404) if page is None else httpx.Response(200, text=page)
+
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+
+
+COUNTED = "llamacpp:tokens_predicted_total 702\n"
+
+
+@pytest.mark.parametrize(
+    ("slots", "unfinished"),
+    [
+        (
+            '[{"id": 0, "is_processing": false}, {"id": 1, "is_processing": true, "next_token": [{"n_decoded": 18}]},'
+            ' {"id": 2, "is_processing": true, "next_token": [{"n_decoded": 5}]},'
+            ' {"id": 3, "is_processing": false, "next_token": [{"n_decoded": 99}]}]',
+            23,
+        ),
+        ('{"error": "not here"}', 0),
+        (None, 0),
+    ],
+)
+def test_what_llama_cpp_is_writing_is_read_from_its_slots_where_it_shows_them(
+    slots: str | None, unfinished: int
+) -> None:
+    pages = {"/metrics": COUNTED} | ({"/slots": slots} if slots is not None else {})
+    metrics = asyncio.run(read_live_metrics(LLAMA_CPP, answering(pages)))
+    assert (metrics.written_tokens, metrics.unfinished_tokens) == (702, unfinished)
+
+
+def test_vllm_counts_every_token_at_once() -> None:
+    pages = {"/metrics": "vllm:generation_tokens_total 7\n", "/slots": "[]"}
+    assert asyncio.run(read_live_metrics(VLLM, answering(pages))).written_tokens == 7
 
 
 def test_what_is_no_metrics_page_is_refused() -> None:
