@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from rich.console import Console
 
+from lr_demo.config import load_profile
 from lr_demo.events import RunFinished, RunStatus, TokenSpeculation, fold
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.log import EventLog
@@ -27,7 +28,7 @@ def quiet_console() -> Console:
 def view(state: ServerState) -> FleetView:
     target = ServerStatus("target", ("target",), "llama.cpp", "big", ServerState.READY)
     other = ServerStatus("other [bold]", ("speculative_target",), "llama.cpp", "big", state)
-    return FleetView((target, other), ready=True, error=None)
+    return FleetView((target, other), ready=True, error=None, profile=load_profile("simulated"))
 
 
 def test_a_server_that_a_run_starts_is_said_until_the_run_begins() -> None:

@@ -38,8 +38,10 @@ class FleetView:
     """True once all of them answered."""
     error: str | None
     """Why they did not come up, for people."""
-    ending: str | None = None
-    """Name of their profile while they end, since another one was chosen."""
+    profile: Profile
+    """Whose servers they are."""
+    ending: bool = False
+    """True while they end, since another profile was chosen."""
 
 
 class EngineThread:
@@ -111,8 +113,8 @@ class EngineThread:
 
     def fleet_view(self) -> FleetView:
         """The fleet as it is now."""
-        ending = self._profile.name if self._next is not None else None
-        return FleetView(tuple(self._fleet.statuses()), self._ready, self._fleet_error, ending)
+        servers = tuple(self._fleet.statuses())
+        return FleetView(servers, self._ready, self._fleet_error, self._profile, self._next is not None)
 
     async def follow_fleet(self) -> AsyncGenerator[FleetView, None]:
         """The fleet now, then after every change, until the engine closes."""

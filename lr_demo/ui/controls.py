@@ -81,22 +81,22 @@ class Controls:
         base = profile.defaults.model_copy(update={"temperature": None})
         return parse_settings(base, given)
 
-    def show(self, prompt: str, settings: RunSettings) -> dict[Component, Update]:
-        """Updates that make the form say these settings."""
+    def show(self, profile: Profile, settings: RunSettings) -> dict[Component, Update]:
+        """Updates that make the form offer what a profile allows, and say these settings as far as it allows them."""
+        settings = fitting(profile, settings)
         updates = applicable(self, settings.mode, settings.verifier)
         for name, component in self.settings().items():
-            value = getattr(settings, name)
-            updates[component] = {**updates.get(component, gr.update()), "value": value}
+            update = {**updates.get(component, gr.update()), **_offered(profile, settings).get(name, {})}
+            updates[component] = {**update, "value": getattr(settings, name)}
         updates[self.threshold]["value"] = settings.effective_threshold
-        updates[self.prompt] = gr.update(value=prompt)
         return updates
 
 
 def build_controls(profile: Profile) -> Controls:
     """The form's components, in the layout context they are to appear in."""
-    defaults = profile.defaults
-    modes = available_modes(profile)
-    mode = defaults.mode if defaults.mode in modes else modes[0]
+    defaults = fitting(profile, profile.defaults)
+    mode = defaults.mode
+    offered = _offered(profile, defaults)
     example = gr.Dropdown(
         [item.title for item in EXAMPLES], value=EXAMPLES[0].title, label="Example problems", elem_id="ll-example"
     )
@@ -108,23 +108,16 @@ def build_controls(profile: Profile) -> Controls:
         elem_id="ll-prompt",
         placeholder="A problem to solve",
     )
-    mode_box = gr.Dropdown(
-        [(MODE_NAMES[item], item.value) for item in modes],
-        value=mode.value,
-        label="Mode",
-        elem_id="ll-mode",
-        info=_about_modes(profile),
-    )
+    mode_box = gr.Dropdown(value=mode.value, label="Mode", elem_id="ll-mode", **offered["mode"])
     with gr.Row(elem_classes="ll-pair"):
         lookahead = gr.Slider(
-            1, max(8, defaults.lookahead), defaults.lookahead, step=1, label="Lookahead γ", min_width=100, buttons=[]
+            1, value=defaults.lookahead, step=1, label="Lookahead γ", min_width=100, buttons=[], **offered["lookahead"]
         )
-        width = gr.Slider(1, max(4, defaults.width), defaults.width, step=1, label="Width W", min_width=100, buttons=[])
+        width = gr.Slider(
+            1, value=defaults.width, step=1, label="Width W", min_width=100, buttons=[], **offered["width"]
+        )
     verifier = gr.Dropdown(
-        [(_VERIFIER_NAMES[kind], kind.value) for kind in available_verifiers(profile)],
-        value=defaults.verifier.value,
-        label="Verifier",
-        elem_id="ll-verifier",
+        value=defaults.verifier.value, label="Verifier", elem_id="ll-verifier", **offered["verifier"]
     )
     threshold = gr.Slider(**_threshold(mode, defaults.verifier, defaults.effective_threshold), buttons=[])
     with gr.Accordion("Advanced", open=False, elem_id="ll-advanced"):
@@ -135,12 +128,12 @@ def build_controls(profile: Profile) -> Controls:
         )
         budget = gr.Slider(
             1,
-            max(16, defaults.parallel_budget),
-            defaults.parallel_budget,
+            value=defaults.parallel_budget,
             step=1,
             label="Parallel budget M",
             info="Most sequences the target decodes at once",
             buttons=[],
+            **offered["parallel_budget"],
         )
         method = gr.Radio(
             [("expectation", ScoreMethod.EXPECTATION.value), ("greedy", ScoreMethod.GREEDY.value)],
@@ -186,6 +179,33 @@ def build_controls(profile: Profile) -> Controls:
         if "visible" in update:
             component.visible = bool(update["visible"])
     return controls
+
+
+def fitting(profile: Profile, settings: RunSettings) -> RunSettings:
+    """These settings, with a mode and a verifier that the profile's servers allow."""
+    modes, verifiers = available_modes(profile), available_verifiers(profile)
+    preferred = profile.defaults
+    if settings.mode not in modes:
+        mode = preferred.mode if preferred.mode in modes else modes[0]
+        settings = settings.model_copy(update={"mode": mode, "threshold": None})
+    if settings.verifier not in verifiers:
+        verifier = preferred.verifier if preferred.verifier in verifiers else verifiers[0]
+        settings = settings.model_copy(update={"verifier": verifier, "threshold": None})
+    return settings
+
+
+def _offered(profile: Profile, settings: RunSettings) -> dict[str, Update]:
+    """Setting name to what can be chosen with this profile, the present settings among it."""
+    return {
+        "mode": {
+            "choices": [(MODE_NAMES[mode], mode.value) for mode in available_modes(profile)],
+            "info": _about_modes(profile),
+        },
+        "verifier": {"choices": [(_VERIFIER_NAMES[kind], kind.value) for kind in available_verifiers(profile)]},
+        "lookahead": {"maximum": max(8, profile.defaults.lookahead, settings.lookahead)},
+        "width": {"maximum": max(4, profile.defaults.width, settings.width)},
+        "parallel_budget": {"maximum": max(16, profile.defaults.parallel_budget, settings.parallel_budget)},
+    }
 
 
 def applicable(controls: Controls, mode: Mode, verifier: VerifierKind) -> dict[Component, Update]:

@@ -7,7 +7,7 @@ import gradio as gr
 from lr_demo.ui.static_files import FOLDER, address
 
 FAVICON = Path(FOLDER / "favicon.svg")
-_STYLES = ("tokens", "page", "stage", "cards")
+_STYLES = ("tokens", "page", "stage", "cards", "fleet")
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.Color(

@@ -1,7 +1,12 @@
-"""The Live page: a form of Gradio components beside our own stage, which follows the race by itself."""
+"""The Live page: a form of Gradio components beside our own stage, which follows the race by itself.
+
+The form is that of the profile the page was built for; when the servers are switched to another one,
+the masthead hears of it and the form follows.
+"""
 
 import html
 from collections.abc import Mapping
+from contextlib import suppress
 
 import gradio as gr
 from gradio.components import Component
@@ -12,34 +17,25 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
 from lr_demo.ui.controls import Controls, Update, applicable, build_controls
 from lr_demo.ui.examples import EXAMPLES
-from lr_demo.ui.static_files import address
-from lr_demo.ui.views import profile_view
+from lr_demo.ui.fleet_page import add_fleet_page
+from lr_demo.ui.mounts import SCRIPTS, masthead
 
 Values = Mapping[Component, object]
 Updates = dict[Component, Update]
 
-_IMPORT = f"import(new URL({address('js/main.js')!r}, (window.gradio_config?.root ?? location.origin) + '/').href)"
 _ON_LOAD = {
-    "masthead": f"{_IMPORT}.then((page) => page.mountMasthead(element, props));",
-    "stage": f"{_IMPORT}.then((page) => page.mountStage(element, props, watch, "
+    "stage": f"{SCRIPTS}.then((page) => page.mountStage(element, props, watch, "
     "{ ended: () => trigger('ended'), shown: (race) => trigger('shown', { race }) }));",
     "problem": "const say = () => { const line = element.querySelector('.ll-problem'); "
     "line.textContent = props.value ?? ''; line.hidden = !props.value; }; watch('value', say); say();",
 }
-"""Templates are constant, and nothing of a model or a user goes through them: our scripts build the nodes."""
 
 
 def build_page(manager: RunManager) -> gr.Blocks:
-    """The page for one manager."""
+    """The pages for one manager, of which this is the first."""
     profile = manager.profile
     with gr.Blocks(title="Lookahead Live", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(
-            html_template="<header class='ll-masthead'></header>",
-            js_on_load=_ON_LOAD["masthead"],
-            apply_default_css=False,
-            profile=profile_view(profile).model_dump(),
-            elem_id="ll-top",
-        )
+        top = masthead("live", profile)
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-form", min_width=260):
                 controls = build_controls(profile)
@@ -61,6 +57,8 @@ def build_page(manager: RunManager) -> gr.Blocks:
                     elem_id="ll-stage",
                 )
         _wire(manager, controls, run=run, stop=stop, problem=problem, stage=stage)
+        _follow_profile(manager, controls, top)
+    add_fleet_page(page, profile)
     return page
 
 
@@ -112,7 +110,8 @@ def _wire(
             return {stop: gr.update(interactive=False)}
         active = race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING)
         return {
-            **controls.show(race.run.prompt, race.run.settings),
+            **controls.show(manager.profile, race.run.settings),
+            controls.prompt: gr.update(value=race.run.prompt),
             stage: gr.update(value=race.id),
             stop: gr.update(interactive=active),
         }
@@ -142,3 +141,20 @@ def _wire(
     controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
     restored = [*(controls.all() - {controls.example}), stage, stop]
     stage.shown(restore, outputs=restored, queue=False, **private)
+
+
+def _follow_profile(manager: RunManager, controls: Controls, top: gr.HTML) -> None:
+    """The form fits the profile that runs are started on."""
+
+    def refit(news: gr.EventData) -> Updates:
+        """The profile's defaults; for a page that is opened with a race, that race's settings."""
+        settings = manager.profile.defaults
+        if news.race:
+            with suppress(UserError):  # the stage says that there is no such race
+                settings = manager.race(str(news.race)).run.settings
+        return controls.show(manager.profile, settings)
+
+    settings: list[Component] = list(controls.settings().values())
+    top.switched(
+        refit, outputs=[*settings, controls.remeasure], queue=False, api_visibility="private", show_progress="hidden"
+    )

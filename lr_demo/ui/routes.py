@@ -1,4 +1,4 @@
-"""Our own routes: runs and fleet as server-sent events, races as JSON, LaTeX as MathML trees."""
+"""Our own routes for runs: their events, races as JSON, LaTeX as MathML trees."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -12,7 +12,7 @@ from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle
 from lr_demo.ui.mathematics import MAX_BATCH, math_tree
-from lr_demo.ui.views import FleetMessage, RaceLine, RaceView, race_lines, race_view, server_view
+from lr_demo.ui.views import RaceLine, RaceView, race_lines, race_view
 
 MOST_IN_MESSAGE = 500
 """Most events of one message: what a browser takes in without a pause that is felt."""
@@ -46,11 +46,6 @@ def api_router(manager: RunManager) -> APIRouter:
         if last_event_id is not None and last_event_id.lstrip("-").isdigit():
             after = max(after, int(last_event_id))
         return EventSourceResponse(_run_messages(handle, after))
-
-    @router.get("/fleet/events")
-    async def fleet_events() -> EventSourceResponse:
-        """The model servers as they are now, then after every change."""
-        return EventSourceResponse(_fleet_messages(manager))
 
     @router.get("/races")
     def races() -> list[RaceLine]:
@@ -86,9 +81,3 @@ async def _run_messages(handle: RunHandle, after: int) -> AsyncIterator[ServerSe
             last += len(some)
             yield ServerSentEvent(event="events", id=str(last), data=f"[{','.join(some)}]")
     yield ServerSentEvent(event="end", data=f'{{"status":"{handle.phase.value}"}}')
-
-
-async def _fleet_messages(manager: RunManager) -> AsyncIterator[ServerSentEvent]:
-    async for view in manager.follow_fleet():
-        message = FleetMessage(servers=[server_view(status) for status in view.servers], error=view.error)
-        yield ServerSentEvent(event="fleet", data=message.model_dump_json())

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import socket
+import warnings
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
+from lr_demo.ui.fleet_routes import fleet_router
 from lr_demo.ui.look import FAVICON, THEME, head
 from lr_demo.ui.page import build_page
 from lr_demo.ui.routes import api_router
@@ -27,19 +29,22 @@ def build_app(manager: RunManager) -> FastAPI:
     """
     app = FastAPI(title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(api_router(manager))
+    app.include_router(fleet_router(manager))
     app.include_router(static_router())
-    gr.mount_gradio_app(
-        app,
-        build_page(manager),
-        path="/",
-        theme=THEME,
-        head=head(),
-        favicon_path=FAVICON,
-        footer_links=[],
-        show_error=True,
-        ssr_mode=False,
-        enable_monitoring=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off
+        gr.mount_gradio_app(
+            app,
+            build_page(manager),
+            path="/",
+            theme=THEME,
+            head=head(),
+            favicon_path=FAVICON,
+            footer_links=[],
+            show_error=True,
+            ssr_mode=False,
+            enable_monitoring=False,
+        )
     return app
 
 

@@ -1,6 +1,6 @@
-"""What the page is told in JSON of the profile, of races and of the fleet."""
+"""What the page is told in JSON of the profile and of races."""
 
-from typing import Literal
+import hashlib
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,7 +8,6 @@ from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
 from lr_demo.runs.roles import speculation_in_words
-from lr_demo.serving.status import ServerStatus
 
 VERIFIER_NAMES = {"exact": "exact text", "judge": "LLM judge", "embedding": "embedding", "random": "random"}
 SHORT_NAMES = {
@@ -20,12 +19,16 @@ SHORT_NAMES = {
 }
 
 
-class _View(BaseModel):
+class View(BaseModel):
+    """The base of what goes to the page."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class ProfileView(_View):
+class ProfileView(View):
     name: str
+    key: str
+    """Another one for every profile, whatever its name: by it the page knows that its form is of another one."""
     description: str
     models: list[str]
     simulated: bool
@@ -33,12 +36,12 @@ class ProfileView(_View):
     """Servers that start when a run first needs them."""
 
 
-class RunView(_View):
+class RunView(View):
     id: str
     status: RunPhase
 
 
-class RaceView(_View):
+class RaceView(View):
     """A race as the stage needs it before the first event."""
 
     id: str
@@ -55,29 +58,13 @@ class RaceView(_View):
     """True where both lanes are, or were, measured at the same time."""
 
 
-class RaceLine(_View):
+class RaceLine(View):
     """A race in a list."""
 
     id: str
     prompt: str
     mode: Mode
     active: bool
-
-
-class ServerView(_View):
-    name: str
-    roles: list[str]
-    engine: str
-    model: str
-    state: str
-    detail: str
-    progress: float | None
-
-
-class FleetMessage(_View):
-    type: Literal["fleet"] = "fleet"
-    servers: list[ServerView]
-    error: str | None
 
 
 def profile_view(profile: Profile) -> ProfileView:
@@ -87,6 +74,7 @@ def profile_view(profile: Profile) -> ProfileView:
     models = [f"{role} {players[role]}" for role in ("target", "draft") if role in players]
     return ProfileView(
         name=profile.name,
+        key=hashlib.blake2b(profile.model_dump_json().encode(), digest_size=8).hexdigest(),
         description=profile.description,
         models=[] if profile.simulated else models,
         simulated=profile.simulated,
@@ -121,18 +109,6 @@ def race_lines(manager: RunManager) -> list[RaceLine]:
         )
         for race in manager.races()
     ]
-
-
-def server_view(status: ServerStatus) -> ServerView:
-    return ServerView(
-        name=status.name,
-        roles=list(status.roles),
-        engine=status.engine,
-        model=status.model,
-        state=status.state.value,
-        detail=status.detail,
-        progress=status.progress,
-    )
 
 
 def setting_labels(settings: RunSettings) -> list[str]:

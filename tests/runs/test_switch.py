@@ -97,7 +97,7 @@ def test_a_run_started_while_the_old_servers_end_waits_for_the_new_ones(
     monkeypatch.setattr(Fleet, "stop", slow_stop)
     slow.switch_profile(quick_profile())
     race = slow.start("two and two", LOOKAHEAD, baseline=False)
-    assert until_fleet(slow, lambda view: view.ending is not None)[-1].ending == "simulated-slow"
+    assert until_fleet(slow, lambda view: view.ending)[-1].profile.name == "simulated-slow"
     assert race.run.phase is RunPhase.QUEUED
     may_end.set()
     assert wait(race.run) is RunPhase.FINISHED
@@ -110,7 +110,7 @@ def test_the_fleet_is_that_of_the_new_profile_and_ready(slow: RunManager) -> Non
     slow.switch_profile(lone_profile())
     views = until_fleet(slow, lambda view: view.ready and len(view.servers) == 1)
     assert [server.name for server in views[-1].servers] == ["target"]
-    assert views[-1].ending is None
+    assert not views[-1].ending
 
 
 def test_what_the_new_profile_lacks_is_refused_at_once(slow: RunManager) -> None:

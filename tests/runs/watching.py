@@ -1,13 +1,22 @@
-"""Watching runs and fleets from a test's own thread."""
+"""Watching runs and fleets to a point that a test waits for."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle, RunPhase
 
 LIMIT_S = 30
+T = TypeVar("T")
+
+
+def _elsewhere(watching: Coroutine[Any, Any, T]) -> T:
+    """Run to the end in a thread of its own: Playwright keeps a loop running in that of a browser test."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, watching).result()
 
 
 def wait(handle: RunHandle) -> RunPhase:
@@ -18,7 +27,7 @@ def wait(handle: RunHandle) -> RunPhase:
             async for _ in handle.log.follow():
                 pass
 
-    asyncio.run(follow())
+    _elsewhere(follow())
     return handle.phase
 
 
@@ -31,7 +40,7 @@ def until_running(handle: RunHandle) -> None:
                 if len(handle.log) > 3:
                     return
 
-    asyncio.run(follow())
+    _elsewhere(follow())
 
 
 def until_fleet(manager: RunManager, fits: Callable[[FleetView], bool]) -> list[FleetView]:
@@ -46,4 +55,4 @@ def until_fleet(manager: RunManager, fits: Callable[[FleetView], bool]) -> list[
                     break
         return seen
 
-    return asyncio.run(follow())
+    return _elsewhere(follow())

@@ -234,8 +234,8 @@ class LoadingManager(RunManager):
             ),
             ServerStatus("draft", ("draft",), "llama.cpp", "small model", ServerState.READY, "answers"),
         )
-        yield FleetView(servers, ready=False, error=None)
-        yield FleetView(servers, ready=False, error="the disk is full: 1.2 GiB are missing")
+        yield FleetView(servers, ready=False, error=None, profile=self.profile)
+        yield FleetView(servers, ready=False, error="the disk is full: 1.2 GiB are missing", profile=self.profile)
 
 
 def test_while_models_load_every_server_is_shown(page: Page, profile: Profile, traces: Path) -> None:

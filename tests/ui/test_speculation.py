@@ -96,7 +96,7 @@ class OnDemandManager(RunManager):
     async def follow_fleet(self) -> AsyncGenerator[FleetView, None]:
         target = ServerStatus("target", ("target",), "llama.cpp", "big model", ServerState.READY, "answers")
         other = ServerStatus("other", ("speculative_target",), "llama.cpp", "big model", self.state, "its state")
-        yield FleetView((target, other), ready=True, error=None)
+        yield FleetView((target, other), ready=True, error=None, profile=self.profile)
 
 
 ON_DEMAND = """

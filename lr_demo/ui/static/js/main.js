@@ -1,11 +1,19 @@
-// What the page's HTML components start: the masthead with the fleet, and the stage with the race.
+// What the pages' HTML components start: the masthead of every page, the stage with the race, the fleet.
 
+import { FleetPage } from "./fleet/page.js";
 import { Masthead } from "./masthead.js";
 import { Stage } from "./stage.js";
 
-/** @param {object} props what the server says of the profile */
-export function mountMasthead(element, props) {
-  element.dataset.mounted ||= (new Masthead(element.querySelector(".ll-masthead"), props.profile), "yes");
+/**
+ * @param {object} props which page it is, and what the server says of the profile
+ * @param switched tells the server that the page is of another profile, and which race is asked for
+ */
+export function mountMasthead(element, props, switched) {
+  element.dataset.mounted ||= (new Masthead(element.querySelector(".ll-masthead"), props, switched), "yes");
+}
+
+export function mountFleet(element) {
+  element.dataset.mounted ||= (new FleetPage(element.querySelector(".ll-fleet")), "yes");
 }
 
 /**

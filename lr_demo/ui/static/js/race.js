@@ -280,7 +280,9 @@ export class Race {
     if (this.finishedShown || !this.right.complete || this.right.queue.size) return;
     const { left, right } = this;
     const { state } = right.lane;
-    if (state.finished?.status === "failed") this.view.notice("failed", `The run failed: ${state.finished.reason}`, "error");
+    const { status, reason } = state.finished ?? {};
+    if (status === "stopped" && reason !== "stopped") this.view.notice("stopped", `The run was stopped: ${reason}.`, "warn");
+    if (status === "failed") this.view.notice("failed", `The run failed: ${reason}`, "error");
     const base = left.lane.state.finished;
     if (this.info.baseline && base?.status === "failed") this.view.notice("baseline", `The baseline failed: ${base.reason}`, "error");
     const baselineOver = !this.info.baseline || left.done || (left.complete && !left.queue.size);

@@ -13,6 +13,15 @@ export async function getJson(path) {
   return answer.json();
 }
 
+/** Asks a route to do something; what it answers. Throws with the sentence of the server where it refuses. */
+export async function postJson(path, body) {
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  const answer = await fetch(url(path), { method: "POST", headers, body: JSON.stringify(body) });
+  const said = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Error(typeof said?.detail === "string" ? said.detail : `The server answered ${answer.status}.`);
+  return said;
+}
+
 /**
  * Follows a stream of server-sent events. While the page is hidden the connection is closed, for a
  * browser has only six to one server; when it is seen again, the stream goes on after the last id.
