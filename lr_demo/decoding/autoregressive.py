@@ -8,7 +8,7 @@ from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, listen, step_finish
+from lr_demo.decoding.step import Emit, never_silent, step_finish
 from lr_demo.events import (
     CycleStarted,
     Outcome,
@@ -77,8 +77,10 @@ class Autoregressive:
             seed=request_seed(self._settings.seed, Role.TARGET, self._position, 0),
         )
         try:
-            async with aclosing(listen(self._target, request, Role.TARGET)) as chunks:
+            listening = never_silent(self._target, Role.TARGET, unread=len(request.prompt))
+            async with listening as heard, aclosing(self._target.generate(request)) as chunks:
                 async for chunk in chunks:
+                    heard()
                     self._take(chunk.token_ids, chunk.text)
                     if chunk.finish is not None:
                         finish = step_finish(chunk.finish, StepFinish.TOKEN_LIMIT)

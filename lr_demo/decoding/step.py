@@ -1,8 +1,8 @@
 """Writing one step: a request to a model, its events, and a limit to its silence."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from lr_demo.events import (
     StepKey,
     StepStarted,
 )
-from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
+from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]
@@ -62,8 +62,10 @@ async def write_step(
     texts: list[str] = []
     finish = StepFinish.END
     try:
-        async with aclosing(listen(model, request, role)) as chunks:
+        unread = len(request.prompt)
+        async with never_silent(model, role, unread) as token, aclosing(model.generate(request)) as chunks:
             async for chunk in chunks:
+                token()
                 if heard is not None:
                     heard(chunk)
                 ids += chunk.token_ids
@@ -102,24 +104,43 @@ def allowance(used: int, max_tokens: int, step_cap: int) -> tuple[int, StepFinis
     return (left, StepFinish.TOKEN_LIMIT) if left <= step_cap else (step_cap, StepFinish.STEP_CAP)
 
 
-async def listen(model: LanguageModel, request: GenerationRequest, role: Role) -> AsyncGenerator[Chunk, None]:
-    """What a model writes, as `LanguageModel.generate`, but never silent for longer than `limits.silence_s`.
+@asynccontextmanager
+async def never_silent(model: LanguageModel, role: Role, unread: int) -> AsyncIterator[Callable[[], None]]:
+    """Within this a model is never silent for longer than `limits.silence_s`; call what it gives with every chunk.
+
+    A chunk costs a look at the clock: the one timer finds out by itself how much longer it has to wait.
 
     Raises:
-        ModelError: the model failed, or was silent for too long.
+        ModelError: the model was silent for too long.
     """
-    limit = limits.silence_s(role, unread=len(request.prompt))
-    async with aclosing(model.generate(request)) as chunks:
-        while True:
+    loop = asyncio.get_running_loop()
+    last, limit, later = loop.time(), limits.silence_s(role, unread), limits.silence_s(role)
+    timer: asyncio.TimerHandle
+
+    def heard() -> None:
+        nonlocal last, limit, timer
+        last = loop.time()
+        if limit > later:
+            limit = later
+            timer.cancel()
+            timer = loop.call_at(last + limit, look)
+
+    def look() -> None:
+        nonlocal timer
+        if loop.time() >= last + limit:
+            timeout.reschedule(last + limit)
+        else:
+            timer = loop.call_at(last + limit, look)
+
+    try:
+        async with asyncio.timeout(None) as timeout:
+            timer = loop.call_at(last + limit, look)
             try:
-                async with asyncio.timeout(limit):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise _too_late(f"{model.name} wrote nothing for {limit:.0f} s") from None
-            yield chunk
-            limit = limits.silence_s(role)
+                yield heard
+            finally:
+                timer.cancel()
+    except TimeoutError:
+        raise _too_late(f"{model.name} wrote nothing for {limit:.0f} s") from None
 
 
 async def in_time(model: LanguageModel, answer: Awaitable[T], limit_s: float = limits.SHORT_ANSWER_S) -> T:
