@@ -5,8 +5,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
+from pydantic import BaseModel
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, ServerGone
+from lr_demo.models.connection import Connection
 from lr_demo.models.openai_compatible import OpenAIModel
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Sampling
 from tests.models.stub_server import (
@@ -207,6 +209,35 @@ def test_a_failure_says_which_model_and_what_happened(routes: Mapping[str, Handl
 def test_a_prompt_too_long_says_both_lengths() -> None:
     with pytest.raises(ModelError, match="prompt of 100 tokens is too long for the stub, which takes 100"):
         written(vllm(Stream([])), GenerationRequest([8] * 100, 1))
+
+
+def test_a_server_that_was_given_up_is_gone_until_it_is_back() -> None:
+    async def run() -> None:
+        async with stub_server({"/tokenize": lambda body: Answer({"tokens": [8]})}) as stub:
+            endpoint = stub.endpoint("vllm")
+            model = OpenAIModel(endpoint, lambda: "it died 4 times")
+            assert await model.encode("a") == [8], "whoever answers is there"
+        with pytest.raises(ServerGone, match="the server of the stub is gone: it died 4 times"):
+            await model.encode("a")
+        await model.close()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever() -> None:
+    def hang(body: Body) -> Stream:
+        return Stream([], After.HANG)
+
+    async def run() -> None:
+        async with stub_server({"/tokenize": hang, "/v1/models": lambda body: vllm_models()}) as stub:
+            connection = Connection(stub.endpoint("vllm"))
+            with pytest.raises(ModelError, match=r"the stub does not answer at http.*: it hangs"):
+                await connection.post("/tokenize", {}, BaseModel, silence_s=0.05)
+            await connection.close()
+            async with asyncio.timeout(5):
+                await stub.client_gone.wait()
+
+    asyncio.run(run())
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
