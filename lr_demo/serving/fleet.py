@@ -153,7 +153,10 @@ class Fleet:
         if not isinstance(config, VllmServer | LlamaCppServer):
             raise ServingError(f"the server {name} is not one that this program starts ({config.engine})")
         if self._living is None:
-            raise ServingError(f"the fleet of profile {self._profile.name} is not up: the server {name} cannot start")
+            raise ServingError(
+                f"the server {name} cannot start: the fleet of profile {self._profile.name} is not up; start the "
+                "application again, or choose another profile"
+            )
         server = self._local[name] = self._local_server(name, config, find_model(config))
         self._living.create_task(server.live())
 

@@ -152,7 +152,7 @@ def test_an_engine_that_stops_computing_is_found_and_one_at_work_is_not(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint: Endpoint = request.getfixturevalue(name)
-    quick = {"HEALTH_PERIOD_S": 0.2, "HEALTH_NOTICE_S": 3.0, "HEALTH_LIMIT_S": 9.0, "QUIET_S": 0.5}
+    quick = {"HEALTH_PERIOD_S": 0.2, "HEALTH_NOTICE_S": 3.0, "HEALTH_LIMIT_S": 6.0, "QUIET_S": 0.5}
     for limit, seconds in quick.items():
         monkeypatch.setattr(limits, limit, seconds)
     said: list[bool] = []
@@ -160,7 +160,7 @@ def test_an_engine_that_stops_computing_is_found_and_one_at_work_is_not(
     async def look() -> None:
         work = asyncio.create_task(keep_busy(endpoint))
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(until_hung(endpoint, said.append), 5)
+            await asyncio.wait_for(until_hung(endpoint, said.append), 2 * limits.HEALTH_LIMIT_S)
         assert not work.done()
         work.cancel()
         said.clear()
