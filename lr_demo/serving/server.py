@@ -82,6 +82,7 @@ class LocalServer:
         self._serving = ""
         self._proposals: Path | None = None
         """Where it takes drafted steps."""
+        self._stopped = False
         self._asked = asyncio.Event()
         """Somebody wants it started anew."""
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -103,6 +104,7 @@ class LocalServer:
                     self._give_up(f"something went wrong inside the program ({type(error).__name__}: {error})")
                 await self._asked.wait()
         finally:
+            self._stopped = True
             self._settle(ServingError(f"the server {self._name} was stopped while it came up"))
 
     async def until_ready(self) -> None:
@@ -119,7 +121,15 @@ class LocalServer:
         return self._settled.done() and self._settled.exception() is not None
 
     def restart(self) -> None:
-        """End its process, where there is one, and start it anew, with all its restarts before it."""
+        """End its process, where there is one, and start it anew, with all its restarts before it.
+
+        Raises:
+            ServingError: it does not live any more.
+        """
+        if self._stopped:
+            raise ServingError(
+                f"the server {self._name} cannot start: its fleet was stopped; start the application again"
+            )
         self._unsettle()
         self._asked.set()
 

@@ -79,6 +79,9 @@ def test_stopping_the_fleet_ends_a_start_that_somebody_waits_for(tmp_path: Path,
         assert not alive(list(below))
         with pytest.raises(ServingError, match="the fleet of profile test is not up"):
             await watched.fleet.restart("extra")
+        for again in (watched.fleet.restart("target"), watched.fleet.ensure(["draft"])):
+            with pytest.raises(ServingError, match="its fleet was stopped"):
+                await again
 
     demanded, extra = engine("hang", "draft", on_demand=True), engine("serve", on_demand=True)
     up(tmp_path, engine("serve"), stop_meanwhile, draft=demanded, extra=extra)
