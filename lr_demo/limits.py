@@ -24,9 +24,10 @@ LONGEST_PAUSE_S = 4.0
 
 # Silence: a request that is at work writes a token now and then.
 
-_SILENCE_S = {Role.TARGET: 60.0, Role.DRAFT: 10.0, Role.JUDGE: 60.0}
-"""Longest time between two tokens. Other requests' prompts are read in between, on two cores 14 s for one batch of
-2,048 tokens; a draft that is slower than its limit is of no use."""
+_SILENCE_S = {Role.TARGET: 120.0, Role.DRAFT: 10.0, Role.JUDGE: 120.0}
+"""Longest time between two tokens. A request may have to wait for a place at its server: on two cores four sequences of
+256 tokens take 28 s, and other requests' prompts are read in between, 14 s for 2,048 tokens. A draft that is slower
+than its limit is of no use."""
 READING_TOKENS_PER_S = 50.0
 """Slowest reading of a prompt before the first token: a third of what two cores read with a model of 1.5 billion
 parameters, since several prompts are read at a time."""
