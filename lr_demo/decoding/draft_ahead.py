@@ -10,7 +10,7 @@ from contextlib import aclosing
 from lr_demo import limits
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.sampling import request_seed
-from lr_demo.decoding.step import Emit, listen
+from lr_demo.decoding.step import Emit, never_silent
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.errors import ModelError
 from lr_demo.events import Role, RoleDegraded, RoleRecovered
@@ -92,8 +92,11 @@ class DraftAhead:
             sampling=self._sampling,
             seed=request_seed(self._seed, Role.DRAFT, start, 0),
         )
-        async with aclosing(listen(self._draft_text.model, request, Role.DRAFT)) as chunks:
+        model = self._draft_text.model
+        listening = never_silent(model, Role.DRAFT, unread=len(request.prompt))
+        async with listening as heard, aclosing(model.generate(request)) as chunks:
             async for chunk in chunks:
+                heard()
                 self._drafted += chunk.token_ids
                 suggestion.add(chunk.token_ids)
                 self._compare()

@@ -13,6 +13,7 @@ from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.segmentation import BLANK_LINE, Segmenter
 from lr_demo.decoding.specreason import SpecReason
 from lr_demo.decoding.step import in_time
+from lr_demo.decoding.writing import Writing
 from lr_demo.errors import ConfigError
 from lr_demo.events import Event, Role
 from lr_demo.models.protocol import GREEDY, LanguageModel, Message, Sampling
@@ -66,18 +67,15 @@ async def decode(
     same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
     draft_text = DraftText(cast.draft, messages, same_vocabulary)
     sampling = {Role.TARGET: cast.target_sampling, Role.DRAFT: cast.draft_sampling}
+    writing = Writing(cast.target, draft_text, sampling, prompt_ids, settings, segmenter, patience, emit)
     if settings.mode is Mode.SPECREASON:
         if cast.scorer is None:
             raise ConfigError("mode specreason needs a step scorer, and there is none")
-        return await SpecReason(
-            cast.target, draft_text, cast.scorer, sampling, prompt_ids, settings, segmenter, patience, emit
-        ).run()
+        return await SpecReason(writing, cast.scorer, settings, emit).run()
     if cast.verifier is None:
         raise ConfigError(f"mode {settings.mode} needs a verifier, and there is none")
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
-    return await Lookahead(
-        cast.target, draft_text, judging, sampling, prompt_ids, settings, segmenter, patience, emit
-    ).run()
+    return await Lookahead(writing, judging, settings, emit).run()
 
 
 def _draft_ahead(

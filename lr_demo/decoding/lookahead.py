@@ -5,21 +5,16 @@ of the tree happens in such a callback, so between two events nothing runs and n
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 
-from lr_demo import limits
-from lr_demo.config import Proposals, RunSettings, Schedule
-from lr_demo.decoding.attendance import Attendance
-from lr_demo.decoding.draft_text import DraftText
+from lr_demo.config import RunSettings, Schedule
 from lr_demo.decoding.judging import Judging
-from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
-from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.slots import Slots
-from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
-from lr_demo.decoding.suggesting import Suggestion
+from lr_demo.decoding.step import Emit, Step
 from lr_demo.decoding.tree import Drafted, Position
+from lr_demo.decoding.writing import Writing
 from lr_demo.errors import ModelError
 from lr_demo.events import (
     CycleStarted,
@@ -29,9 +24,7 @@ from lr_demo.events import (
     StepCancelled,
     StepCommitted,
     StepFinish,
-    StepKey,
 )
-from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
 
 
 class Lookahead:
@@ -42,28 +35,10 @@ class Lookahead:
     expanding all of them in one batch, and judging.
     """
 
-    def __init__(
-        self,
-        target: LanguageModel,
-        draft_text: DraftText,
-        judging: Judging,
-        sampling: dict[Role, Sampling],
-        prompt: list[int],
-        settings: RunSettings,
-        segmenter: Segmenter,
-        patience: Patience,
-        emit: Emit,
-    ) -> None:
-        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft_text.model}
-        self._patience = patience
-        self._draft = Attendance(Role.DRAFT, emit, draft_text.prove)
-        self._judging, self._sampling, self._settings = judging, sampling, settings
-        self._segmenter, self._emit = segmenter, emit
+    def __init__(self, writing: Writing, judging: Judging, settings: RunSettings, emit: Emit) -> None:
+        self._writing, self._judging, self._settings, self._emit = writing, judging, settings, emit
+        self._draft, self._draft_text = writing.draft, writing.draft_text
         self._synchronous = settings.schedule is Schedule.SYNC
-        self._suggests = settings.proposals is Proposals.DRAFTED and settings.mode.speculates_tokens
-        self._text_ids = list(prompt)
-        """The target's ids of prompt and accepted text."""
-        self._draft_text = draft_text
         self._slots = {role: Slots(settings.parallel_budget) for role in (Role.TARGET, Role.DRAFT)}
         self._drafting = 0
         """Drafted steps asked for and not complete."""
@@ -170,7 +145,9 @@ class Lookahead:
 
     async def _write_target(self, position: Position) -> None:
         try:
-            step = await self._patience.of(lambda: self._write(position, Role.TARGET, 0))
+            step = await self._writing.target_step(
+                position.id, position.step, position.tokens_before, position.drafted_target_ids
+            )
         except ModelError as error:
             self._end(error)
         else:
@@ -178,15 +155,14 @@ class Lookahead:
             self._target_complete(position)
 
     async def _write_draft(self, drafted: Drafted) -> None:
+        position = drafted.position
         step: Step | None = None
         began = asyncio.get_running_loop().time()
         try:
-            step = await self._write(drafted.position, Role.DRAFT, drafted.alternative)
-            ids = step.token_ids
-            if not self._draft_text.same_vocabulary:
-                ids = await self._target_ids(step)
-                if self._suggests:
-                    Suggestion(self._models[Role.TARGET], self._prefix(drafted.position, Role.TARGET)).add(ids)
+            step = await self._writing.drafted_step(
+                position.id, position.step, position.tokens_before, position.drafted_ids(), drafted.alternative
+            )
+            ids = await self._writing.target_ids(step)
         except ModelError as error:
             self._drafting -= 1
             drafted.accepted = False
@@ -208,47 +184,6 @@ class Lookahead:
             self._draft.works()
             drafted.step, drafted.target_ids = step, ids
             self._draft_complete(drafted)
-
-    async def _write(self, position: Position, role: Role, alternative: int) -> Step:
-        most, at_limit = allowance(position.tokens_before, self._settings.max_tokens, self._settings.step_cap)
-        request = GenerationRequest(
-            prompt=self._prefix(position, role),
-            max_tokens=most,
-            stop=self._segmenter.stop,
-            sampling=self._sampling[role],
-            seed=request_seed(self._settings.seed, role, position.step, alternative),
-        )
-        model, key = self._models[role], StepKey(position.id, role, alternative)
-        if role is Role.TARGET:
-            return await write_step(model, request, key, self._emit, at_limit=at_limit)
-        heard = self._hear_draft(position)
-        drafting = write_step(model, request, key, self._emit, at_limit=at_limit, heard=heard)
-        return await in_time(model, drafting, limits.drafted_step_s(unread=len(request.prompt)))
-
-    def _prefix(self, position: Position, role: Role) -> list[int]:
-        """A model's own ids of everything before a position."""
-        ids = (self._text_ids if role is Role.TARGET else self._draft_text.ids).copy()
-        for before in position.path():
-            if before.step is not None:
-                ids += before.target_ids if role is Role.TARGET else before.step.token_ids
-        return ids
-
-    def _hear_draft(self, position: Position) -> Callable[[Chunk], None]:
-        """What happens with a draft's tokens as they come."""
-        if not self._suggests or not self._draft_text.same_vocabulary:
-            return lambda chunk: self._draft.heard()
-        suggestion = Suggestion(self._models[Role.TARGET], self._prefix(position, Role.TARGET))
-
-        def heard(chunk: Chunk) -> None:
-            self._draft.heard()
-            suggestion.add(chunk.token_ids)
-
-        return heard
-
-    async def _target_ids(self, step: Step) -> tuple[int, ...]:
-        """A drafted step's ids in the target's vocabulary, from its text alone."""
-        target = self._models[Role.TARGET]
-        return tuple(await in_time(target, target.encode(step.text)))
 
     # Something is complete.
 
@@ -352,8 +287,7 @@ class Lookahead:
         if chosen.child is None:
             self._end(chosen.step.finish if chosen.step.ends_answer else StepFinish.TOKEN_LIMIT)
             return
-        self._text_ids += chosen.target_ids
-        self._draft_text.append_drafted(chosen.step.token_ids)
+        self._writing.accept_drafted(chosen.step, chosen.target_ids)
         self._root = chosen.child
         self._root.parent = None
         if not self._synchronous:
@@ -378,8 +312,7 @@ class Lookahead:
         if target.ends_answer or tokens >= self._settings.max_tokens:
             self._end(target.finish if target.ends_answer else StepFinish.TOKEN_LIMIT)
             return
-        self._text_ids += target.token_ids
-        self._draft_text.append_target(target.token_ids, target.text)
+        self._writing.accept_target(target)
         self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY)
 
     # Ending.

@@ -6,12 +6,8 @@ from collections import deque
 from lr_demo import limits
 from lr_demo.config import RunSettings
 from lr_demo.decoding.answers import boxed
-from lr_demo.decoding.attendance import Attendance
-from lr_demo.decoding.draft_text import DraftText
-from lr_demo.decoding.patience import Patience
-from lr_demo.decoding.sampling import request_seed
-from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
+from lr_demo.decoding.step import Emit, Step, in_time
+from lr_demo.decoding.writing import Writing
 from lr_demo.errors import ModelError
 from lr_demo.events import (
     CycleStarted,
@@ -21,11 +17,9 @@ from lr_demo.events import (
     StepCancelled,
     StepCommitted,
     StepFinish,
-    StepKey,
     Verdict,
     VerdictStarted,
 )
-from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
 from lr_demo.verification.protocol import StepScorer
 
 METHOD = "score"
@@ -36,27 +30,10 @@ _REMEMBERED_STEPS = 8
 class SpecReason:
     """Decodes one prompt: draft a step, score it with one token of the target, keep or rewrite it."""
 
-    def __init__(
-        self,
-        target: LanguageModel,
-        draft_text: DraftText,
-        scorer: StepScorer,
-        sampling: dict[Role, Sampling],
-        prompt: list[int],
-        settings: RunSettings,
-        segmenter: Segmenter,
-        patience: Patience,
-        emit: Emit,
-    ) -> None:
-        self._models: dict[Role, LanguageModel] = {Role.TARGET: target, Role.DRAFT: draft_text.model}
-        self._scorer, self._sampling, self._settings = scorer, sampling, settings
-        self._segmenter, self._emit = segmenter, emit
-        self._patience = patience
-        self._text_ids = list(prompt)
-        """The target's ids of prompt and accepted text."""
-        self._draft_text = draft_text
+    def __init__(self, writing: Writing, scorer: StepScorer, settings: RunSettings, emit: Emit) -> None:
+        self._writing, self._scorer, self._settings, self._emit = writing, scorer, settings, emit
+        self._draft = writing.draft
         self._recent: deque[str] = deque(maxlen=_REMEMBERED_STEPS)
-        self._draft = Attendance(Role.DRAFT, emit, draft_text.prove)
 
     async def run(self) -> str:
         """Decode to the end; returns its reason.
@@ -80,7 +57,10 @@ class SpecReason:
             reason = self._end_reason(step, tokens)
             if reason is not None:
                 return reason
-            self._append(step, ids, role)
+            if outcome is Outcome.ACCEPTED:
+                self._writing.accept_drafted(step, ids)
+            else:
+                self._writing.accept_target(step)
             index += 1
             after_boundary = step.finish is StepFinish.BOUNDARY
             if outcome is not Outcome.ACCEPTED:
@@ -97,20 +77,20 @@ class SpecReason:
                 if await self._kept(index, ids):
                     return step, ids, Outcome.ACCEPTED
                 outcome = Outcome.CORRECTED
-        step = await self._patience.of(lambda: self._write(Role.TARGET, index, tokens))
+        step = await self._writing.target_step(index, index, tokens)
         return step, step.token_ids, outcome
 
     async def _drafted(self, index: int, tokens: int) -> tuple[Step, tuple[int, ...]] | None:
         """A drafted step and its ids in the target's vocabulary; None where the draft fails."""
         try:
-            await self._draft_text.catch_up()
-            step = await self._write(Role.DRAFT, index, tokens)
+            await self._writing.draft_text.catch_up()
+            step = await self._writing.drafted_step(index, index, tokens)
         except ModelError as error:
             self._draft.lost(str(error))
             return None
         self._draft.works()
         try:
-            ids = step.token_ids if self._draft_text.same_vocabulary else await self._target_ids(step)
+            ids = await self._writing.target_ids(step)
         except ModelError:  # the target's failure, which its own step will meet with patience
             self._emit(StepCancelled(position=index, role=Role.DRAFT))
             return None
@@ -125,9 +105,9 @@ class SpecReason:
         clock = asyncio.get_running_loop().time
         began, threshold = clock(), self._settings.effective_threshold
         try:
-            prefix = self._text_ids + list(ids)
+            prefix = self._writing.text_ids + list(ids)
             limit = limits.silence_s(Role.TARGET, unread=len(prefix))
-            score = await in_time(self._models[Role.TARGET], self._scorer.score(prefix), limit)
+            score = await in_time(self._writing.target, self._scorer.score(prefix), limit)
         except ModelError as error:
             verdict = Verdict(position=index, accepted=False, method="error", reason=str(error))
         else:
@@ -150,31 +130,3 @@ class SpecReason:
             return "repeated_step"
         self._recent.append(text)
         return None
-
-    def _append(self, step: Step, ids: tuple[int, ...], writer: Role) -> None:
-        """Take a step into both models' ids of the text; the draft catches up before it writes."""
-        self._text_ids += ids
-        if writer is Role.DRAFT:
-            self._draft_text.append_drafted(step.token_ids)
-        else:
-            self._draft_text.append_target(step.token_ids, step.text)
-
-    async def _write(self, role: Role, index: int, tokens: int) -> Step:
-        most, at_limit = allowance(tokens, self._settings.max_tokens, self._settings.step_cap)
-        request = GenerationRequest(
-            prompt=(self._text_ids if role is Role.TARGET else self._draft_text.ids).copy(),
-            max_tokens=most,
-            stop=self._segmenter.stop,
-            sampling=self._sampling[role],
-            seed=request_seed(self._settings.seed, role, index, 0),
-        )
-        model = self._models[role]
-        writing = write_step(model, request, StepKey(index, role), self._emit, at_limit=at_limit)
-        if role is Role.TARGET:
-            return await writing
-        return await in_time(model, writing, limits.drafted_step_s(unread=len(request.prompt)))
-
-    async def _target_ids(self, step: Step) -> tuple[int, ...]:
-        """A drafted step's ids in the target's vocabulary, from its text alone."""
-        target = self._models[Role.TARGET]
-        return tuple(await in_time(target, target.encode(step.text)))

@@ -18,7 +18,7 @@ from lr_demo.events import (
     StepKey,
     StepStarted,
 )
-from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]

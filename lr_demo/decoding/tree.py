@@ -54,6 +54,14 @@ class Position:
             parent = parent.position.parent
         return steps[::-1]
 
+    def drafted_ids(self) -> list[int]:
+        """The draft's ids from the root to here."""
+        return [token for drafted in self.path() if drafted.step is not None for token in drafted.step.token_ids]
+
+    def drafted_target_ids(self) -> list[int]:
+        """The same in the target's vocabulary."""
+        return [token for drafted in self.path() for token in drafted.target_ids]
+
     def subtree(self) -> Iterator["Position"]:
         """This position and all below it."""
         yield self

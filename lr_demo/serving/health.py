@@ -20,7 +20,7 @@ async def until_hung(endpoint: Endpoint, tell: Callable[[bool], None]) -> None:
     `tell` is called with True when a look takes long, and with False when an answer came after all.
     """
     async with httpx.AsyncClient(timeout=None, headers={"Authorization": f"Bearer {endpoint.api_key}"}) as client:
-        looks = _Looks(endpoint, client)
+        looks = Looks(endpoint, client)
         while True:
             await asyncio.sleep(limits.HEALTH_PERIOD_S)
             if await _within(limits.HEALTH_NOTICE_S, looks.sign()):
@@ -40,7 +40,7 @@ async def _within(seconds: float, answer: Awaitable[None]) -> bool:
     return True
 
 
-class _Looks:
+class Looks:
     """Asks for signs of life, each engine where its answer means that it computes.
 
     llama.cpp tells its figures between two batches, from the loop that computes them. vLLM tells figures

@@ -153,6 +153,15 @@ def test_a_target_that_fails_in_mid_step_is_asked_again_from_the_accepted_text(m
     assert Role.TARGET in told(outcome.events, RoleRecovered)
 
 
+@pytest.mark.parametrize("same_vocabulary", [True, False])
+def test_a_step_asked_for_again_goes_on_from_the_text_that_was_accepted_meanwhile(same_vocabulary: bool) -> None:
+    story = SeededStory(8, 5, acceptance=1.0, identical=1.0)
+    scene = Scene(story, target_failures={1: Failure(0)}, same_vocabulary=same_vocabulary)
+    outcome = scene.run(settings(lookahead=3))
+    assert outcome.state.text() == Scene(story).run(settings(mode=Mode.AUTOREGRESSIVE)).state.text()
+    assert Role.TARGET in told(outcome.events, RoleRecovered)
+
+
 @pytest.mark.parametrize("mode", [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD])
 def test_a_target_that_stays_away_fails_the_run_within_the_limit(mode: Mode) -> None:
     scene = Scene(STORY, target_failures={n: Failure(0) for n in range(2, 9999)}, draft_s=0.001)
