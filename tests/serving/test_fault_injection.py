@@ -38,6 +38,8 @@ PROFILE = Profile(
     roles=RoleMap(target="target", draft="draft", judge="judge"),
 )
 PROMPT = "Janet has 16 eggs a day. She eats 3 and bakes with 4, and sells the rest at $2. What does she earn in a week?"
+PROSE = "Why is the sky blue, and why is it red in the evening? Explain it in a few short paragraphs, in words alone."
+"""Steps without numbers: the judge is asked about each."""
 COMPLETE = ("end_of_sequence", "token_limit", "final_answer", "repeated_step")
 QUICK = {
     "HEALTH_PERIOD_S": 0.5,
@@ -140,7 +142,7 @@ def test_a_run_survives_the_fault_of_a_server(manager: RunManager, server: str, 
     figures = []
     for _ in range(FAULTS):
         until_ready(manager)
-        race = manager.start(PROMPT, settings_for(server, dice), baseline=False)
+        race = manager.start(PROSE if server == "judge" else PROMPT, settings_for(server, dice), baseline=False)
         begun = time.monotonic()
         strike(manager, race.run, server, fault, dice.uniform(0.0, 2.5))
         check(manager, race.run)
