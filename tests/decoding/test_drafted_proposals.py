@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import DraftedSpeculation, Mode, Proposals, VerifierKind
@@ -42,6 +43,7 @@ def test_speculation_alone_gives_the_answer_of_plain_decoding() -> None:
     assert run(scene, Mode.SPECULATIVE).answer_ids() == plain(scene).answer_ids()
 
 
+@examples(max_examples=100, deadline=None)
 @given(
     st.builds(
         SeededStory,

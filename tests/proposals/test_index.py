@@ -1,6 +1,6 @@
 """Which drafted tokens are proposed for which sequence."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_demo.proposals.index import ANCHOR, DraftedSteps, DraftedTokens
@@ -87,6 +87,7 @@ def test_the_oldest_steps_make_room() -> None:
 tokens = st.lists(st.integers(0, 3), min_size=2, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(tokens, tokens), max_size=8), tokens, st.integers(1, 5))
 def test_what_is_proposed_is_always_the_continuation_of_an_end_in_common(
     pairs: list[tuple[list[int], list[int]]], sequence: list[int], most: int
