@@ -168,19 +168,21 @@ def test_nothing_of_the_old_profile_is_left(slow: RunManager, monkeypatch: pytes
         loops.append(asyncio.get_running_loop())
         await stop(fleet)
 
-    monkeypatch.setattr(Fleet, "stop", note)
-    for profile in (quick_profile(), lone_profile(), quick_profile()):
-        slow.start("two and two", RunSettings(mode=Mode.AUTOREGRESSIVE))
-        slow.switch_profile(profile)
-    assert wait(slow.start("two and two", LOOKAHEAD).run) is RunPhase.FINISHED
-
     async def tasks() -> list[str]:
-        await asyncio.sleep(0)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         return sorted(task.get_coro().__qualname__ for task in left)  # type: ignore[union-attr]
 
-    found = asyncio.run_coroutine_threadsafe(tasks(), loops[0]).result(30)
-    assert found == ["EngineThread._work", "LoopThread._run"]
+    def tasks_after(*profiles: Profile) -> list[str]:
+        for profile in profiles:
+            slow.start("two and two", RunSettings(mode=Mode.AUTOREGRESSIVE))
+            slow.switch_profile(profile)
+        until_fleet(slow, lambda view: view.ready and view.profile is profiles[-1])
+        return asyncio.run_coroutine_threadsafe(tasks(), loops[0]).result(30)
+
+    monkeypatch.setattr(Fleet, "stop", note)
+    once = tasks_after(quick_profile())
+    assert once.count("EngineThread._work") == 1
+    assert tasks_after(lone_profile(), quick_profile(), lone_profile(), quick_profile()) == once
 
 
 def test_closing_in_the_middle_of_a_switch_ends_everything(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_server_s_card_says_what_it_is_and_does_with_units(page: Page, site: s
         "Prompts read 1,843 tokens/s",
         "KV cache 13 % in use",
         "Prefix-cache hits 91 % 64 % since start",
-        "Proposals accepted 50 % 1,830 of 6,000 ever",
+        "Proposals accepted 50 % 1,830 of 6,000 so far",
         "Mean accepted length 4.01 tokens 2.83 since start",
     ]
     gpus = target.locator(".gpu")

@@ -54,6 +54,7 @@ export class ServerCard {
     this.spark.empty(server.simulated ? "nothing to measure" : "no speed measured yet");
     this.progress(server, state);
     const measures = server.engine !== "transformers";
+    this.node.classList.toggle("plain", !measures);
     show(this.pace, measures);
     show(this.gauges.node, measures);
     show(this.log, server.has_log);

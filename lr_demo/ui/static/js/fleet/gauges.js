@@ -40,7 +40,7 @@ export class Gauges {
     this.hits.set(share(figures?.hit_rate_lately), sinceStart(share(figures?.hit_rate), " %"));
     const proposed = speculation?.proposed ?? 0;
     const none = figures && !proposed ? (server.speculation ? "none proposed yet" : "no speculation") : "";
-    this.accepted.set(share(speculation?.acceptance_lately), proposed ? `${whole(speculation.accepted)} of ${whole(proposed)} ever` : none);
+    this.accepted.set(share(speculation?.acceptance_lately), proposed ? `${whole(speculation.accepted)} of ${whole(proposed)} so far` : none);
     this.length.set(tokensAPass(speculation?.length_lately), sinceStart(tokensAPass(speculation?.length), "") || (server.speculation ?? ""));
   }
 }
