@@ -23,6 +23,8 @@ class ServerView(View):
     simulated: bool
     restartable: bool
     """True where its process is ours."""
+    on_demand: bool
+    """True where it is started when a run first needs it."""
     has_log: bool
     speculation: str | None
     """Where its token proposals come from, in words; None where there are none, or where that is not known here."""
@@ -108,6 +110,7 @@ def server_view(status: ServerStatus, profile: Profile) -> ServerView:
         progress=status.progress,
         simulated=isinstance(config, SimulatedServer),
         restartable=isinstance(config, VllmServer | LlamaCppServer),
+        on_demand=isinstance(config, VllmServer | LlamaCppServer) and config.on_demand,
         has_log=status.log is not None,
         speculation=_speculation_in_words(config),
     )

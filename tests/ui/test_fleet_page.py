@@ -29,6 +29,7 @@ description: four GPUs, of which three are shown
 servers:
   target: {engine: vllm, model: Big <i>32B</i>, gpus: [0, 1], tensor_parallel_size: 2, speculation: {method: ngram}}
   draft: {engine: vllm, model: Small 1.7B, gpus: [2]}
+  later: {engine: llama.cpp, model: spare, on_demand: true}
 roles: {target: target, draft: draft, judge: target}
 embedder: all-minilm-l6-v2
 """
@@ -69,6 +70,7 @@ class Scripted(RunManager):
                 "target", ("target", "judge"), "vllm", "Big <i>32B</i>", ServerState.READY, "serving", 1.0, self.log
             ),
             ServerStatus("draft", ("draft",), "vllm", "Small 1.7B", ServerState.LOADING, "reading the weights", 0.57),
+            ServerStatus("later", (), "llama.cpp", "spare"),
             ServerStatus("embedder", ("embedder",), "transformers", "all-minilm-l6-v2", ServerState.READY, "there"),
         )
         return FleetView(servers, ready=False, error=None, profile=self.scripted)
@@ -149,6 +151,17 @@ def test_what_does_not_exist_is_a_dash_and_progress_is_shown(page: Page, site: s
     expect(draft.locator(".cell .value")).to_have_text(["–"] * 6)
     expect(card(page, "embedder").locator(".cell").first).to_be_hidden()
     expect(draft.get_by_role("button", name="Log of draft")).to_be_hidden()
+
+
+def test_a_server_that_starts_on_demand_says_so_and_can_be_started(page: Page, site: str, manager: Scripted) -> None:
+    visit(page, site)
+    expect(page.locator(".profile .hint").first).to_have_text("2 of 3 servers ready, 1 on demand")
+    later = card(page, "later")
+    expect(later.locator(".state")).to_contain_text("on demand")
+    expect(later.locator(".detail")).to_have_text("Starts when a run first needs it.")
+    with page.expect_response("**/fleet/restart"):
+        later.get_by_role("button", name="Start later").click()
+    assert manager.restarted == ["later"]
 
 
 def test_restart_is_asked_of_the_server(page: Page, site: str, manager: Scripted) -> None:

@@ -3,8 +3,9 @@
 import { el, setText, show } from "../dom.js";
 import { Gauges, Gpus } from "./gauges.js";
 import { Spark } from "./spark.js";
-import { NONE, perSecond, STATES } from "./words.js";
+import { idle, NONE, perSecond, STATES } from "./words.js";
 
+const ON_DEMAND = { icon: "…", word: "on demand", look: "quiet" };
 const RESTARTABLE = new Set(["ready", "failed", "stopped", "loading"]);
 
 export class ServerCard {
@@ -39,7 +40,8 @@ export class ServerCard {
   update(server) {
     const fresh = this.server === null;
     this.server = server;
-    const state = STATES[server.state] ?? { icon: "", word: server.state, look: "quiet" };
+    const sleeps = idle(server);
+    const state = sleeps ? ON_DEMAND : STATES[server.state] ?? { icon: "", word: server.state, look: "quiet" };
     const percent = server.progress !== null && state.look === "busy" ? ` ${Math.round(100 * server.progress)} %` : "";
     this.node.dataset.look = state.look;
     this.node.dataset.role = server.roles[0] ?? "";
@@ -48,7 +50,7 @@ export class ServerCard {
     setText(this.word, `${state.word}${percent}`);
     const named = server.roles.includes(server.name) ? [] : [server.name];
     setText(this.what, [...new Set([...named, server.model, server.engine, server.device])].join(" · "));
-    setText(this.detail, server.detail || "\u00a0");
+    setText(this.detail, server.detail || (sleeps ? "Starts when a run first needs it." : "\u00a0"));
     this.detail.title = server.detail;
     show(this.simulated, server.simulated);
     this.spark.empty(server.simulated ? "nothing to measure" : "no speed measured yet");
@@ -61,8 +63,9 @@ export class ServerCard {
     show(this.restart, server.restartable);
     show(this.buttons, server.has_log || server.restartable);
     this.log.setAttribute("aria-label", `Log of ${this.name}`);
-    this.restart.setAttribute("aria-label", `Restart ${this.name}`);
-    this.restart.disabled = !RESTARTABLE.has(server.state);
+    setText(this.restart, sleeps ? "Start" : "Restart");
+    this.restart.setAttribute("aria-label", `${this.restart.textContent} ${this.name}`);
+    this.restart.disabled = !sleeps && !RESTARTABLE.has(server.state);
     if (server.state !== "ready" || fresh) this.figures(null, this.known);
   }
 
@@ -87,8 +90,8 @@ export class ServerCard {
     if (reading?.problem) {
       setText(this.detail, reading.problem);
       this.detail.title = reading.problem;
-    } else if (this.detail.textContent !== this.server.detail) {
-      setText(this.detail, this.server.detail || "\u00a0");
+    } else if (figures) {
+      setText(this.detail, this.server.detail || "\u00a0"); // it answers again
     }
   }
 

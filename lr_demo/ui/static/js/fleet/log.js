@@ -37,7 +37,7 @@ export class LogPanel {
       log: (part) => this.add(part),
       end: () => {
         this.stream.close();
-        setText(this.note, "The server is no more.");
+        setText(this.note, "This log has ended.");
       },
     };
     const says = { lost: "The connection is lost; it goes on by itself.", gone: "This log is not there any more." };

@@ -4,6 +4,7 @@ import { el, setText, show } from "../dom.js";
 import { count } from "../format.js";
 import { getJson, postJson } from "../transport.js";
 import { confirmed } from "./dialog.js";
+import { idle } from "./words.js";
 
 export class ProfilePanel {
   /** @param {(text: string) => void} say shows what went wrong; nothing where the text is empty */
@@ -28,7 +29,8 @@ export class ProfilePanel {
 
   update({ profile, servers, ending }) {
     const ready = servers.filter((server) => server.state === "ready").length;
-    const all = `${ready} of ${count(servers.length, "server")} ready`;
+    const sleeping = servers.filter(idle).length;
+    const all = `${ready} of ${count(servers.length - sleeping, "server")} ready${sleeping ? `, ${sleeping} on demand` : ""}`;
     setText(this.title, profile.name);
     setText(this.sum, ending ? `after the servers of ${ending} have ended` : all);
     setText(this.description, profile.description);

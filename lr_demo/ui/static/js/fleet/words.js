@@ -11,6 +11,9 @@ export const STATES = {
   stopped: { icon: "■", word: "stopped", look: "quiet" },
 };
 
+/** Whether a server is there to be started by the first run that needs it. */
+export const idle = (server) => server.on_demand && ["waiting", "stopped"].includes(server.state);
+
 export const NONE = "–";
 
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
