@@ -39,7 +39,9 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.print(plain(f"Ports from {FIRST_PORT} on stand for the free ones a start takes.", "dim"))
     for name, refusal in plan.every_refusal:
         console.print(plain(f"✗ {name}: {refusal}", "red"), soft_wrap=True)
-    if plan.fits:
+    if not any(server.command for server in plan.servers) and plan.fits:
+        console.print(plain("✓ nothing is to be started here", "green"))
+    elif plan.fits:
         unsure = [server.name for server in plan.servers if server.command is not None and server.memory is None]
         what = f"nothing speaks against it, but whether {', '.join(unsure)} fits is not known" if unsure else "it fits"
         console.print(plain(f"✓ {what}", "yellow" if unsure else "green"), soft_wrap=True)

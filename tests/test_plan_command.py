@@ -11,6 +11,7 @@ import pytest
 
 from lr_demo import cli
 from lr_demo.cli import main
+from lr_demo.config import PROFILES_FOLDER
 from lr_demo.plan_view import shell_command
 from lr_demo.serving.processes import Command
 from tests.serving.plans import GOOD, knows_every_option
@@ -50,6 +51,12 @@ def test_one_that_does_not_fit_says_why_and_ends_with_2(plan: Plan) -> None:
     assert code == 2
     assert "✗ target: it does not fit: " in out
     assert "✓ it fits" not in out
+
+
+def test_a_profile_of_running_servers_starts_nothing(plan: Plan) -> None:
+    code, out, _ = plan((PROFILES_FOLDER / "remote.yaml").read_text())
+    assert code == 0
+    assert out.rstrip().endswith("✓ nothing is to be started here")
 
 
 def test_json_prints_one_object_and_nothing_else(plan: Plan) -> None:

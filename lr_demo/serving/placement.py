@@ -20,6 +20,8 @@ class GpuSupply:
     """Bytes of each, in the driver's order."""
     origin: str
     """Where this is known from, for people."""
+    free: tuple[int, ...] = ()
+    """Bytes of each that no program uses now; empty where that cannot be known."""
 
 
 def gpu_supply(profile: Profile, hardware: Hardware, count: int | None, gib: float | None) -> GpuSupply:
@@ -31,7 +33,8 @@ def gpu_supply(profile: Profile, hardware: Hardware, count: int | None, gib: flo
         count = count if count is not None else len(found) or named
         return GpuSupply((memory,) * count, f"{count} × {memory / GIB:.1f} GiB, as stated")
     if found:
-        return GpuSupply(found, f"{describe(hardware.gpus)}, found here")
+        free = tuple(gpu.free for gpu in hardware.gpus)
+        return GpuSupply(found, f"{describe(hardware.gpus)}, found here", free)
     if named == 0:
         return GpuSupply((), "none, and none is needed")
     return GpuSupply(

@@ -20,7 +20,7 @@ from lr_demo.serving.catalogue import CatalogueEntry
 from lr_demo.serving.errors import UnknownArchitecture
 from lr_demo.serving.launch import launch_llama_cpp
 from lr_demo.serving.launch_vllm import gpus_of, launch_vllm
-from lr_demo.serving.memory import Memory, llama_cpp_memory, vllm_memory
+from lr_demo.serving.memory import GIB, Memory, llama_cpp_memory, vllm_memory
 from lr_demo.serving.models import (
     HubModel,
     LocalModel,
@@ -175,7 +175,7 @@ class _Planner:
                 proposer = self._architectures(proposer_source)
             except UnknownArchitecture as error:
                 notes.append(f"the memory of the model that proposes tokens was not counted: {error}")
-        plan = replace(plan, notes=tuple(notes))
+        plan = replace(plan, notes=(*notes, *self._taken(plan.gpus, plan.share or 0)))
         if isinstance(config, LlamaCppServer):
             files = sum(_file_size(each) for each in (source, proposer_source) if each is not None)
             return replace(plan, memory=llama_cpp_memory(config, model, proposer, files))
@@ -184,6 +184,17 @@ class _Planner:
         total = min((self._gpus.memory[gpu] for gpu in plan.gpus), default=self._machine_memory)
         memory = vllm_memory(config, model, proposer, self._profile.defaults, total)
         return replace(plan, memory=memory, refusals=() if memory.fits else (too_small(config, memory, total),))
+
+    def _taken(self, gpus: tuple[int, ...], share: float) -> list[str]:
+        """What to say of GPUs of which other programs hold too much now."""
+        taken = []
+        for gpu, free in [(gpu, self._gpus.free[gpu]) for gpu in gpus if self._gpus.free]:
+            if free < (wanted := share * self._gpus.memory[gpu]):
+                taken.append(
+                    f"{free / GIB:.1f} GiB of GPU {gpu} are free now, and vLLM does not start with less than its "
+                    f"share of {wanted / GIB:.1f}: end what holds the rest"
+                )
+        return taken
 
 
 def _on_demand(config: ServerConfig) -> bool:

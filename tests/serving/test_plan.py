@@ -13,7 +13,7 @@ from lr_demo.serving.config_json import Architectures
 from lr_demo.serving.placement import GIB, H100_GIB, GpuSupply
 from lr_demo.serving.plan import Plan, ServerPlan, make_plan
 from lr_demo.serving.vllm_options import OptionCheck, check_options
-from tests.serving.plans import GOOD, planned
+from tests.serving.plans import GOOD, knows_every_option, planned
 
 pytestmark = pytest.mark.usefixtures("no_hub_and_no_gpu_build")
 ON_GPUS = ("h100x1", "h100x4", "h100x8", "r1-h100x4")
@@ -140,6 +140,16 @@ def test_a_plan_has_the_command_that_a_start_uses(tmp_path: Path) -> None:
     assert command.environment["CUDA_VISIBLE_DEVICES"] == "0,1"
     assert command.argv[command.argv.index("--model") + 1] == "Qwen/Qwen3-32B"
     assert json.loads(command.argv[command.argv.index("--speculative-config") + 1])["method"] == "ngram"
+
+
+def test_a_gpu_that_others_hold_is_said(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    supply = GpuSupply((80 * GIB,) * 3, "for the test", free=(10 * GIB, 79 * GIB, 79 * GIB))
+    profile = parse_profile(GOOD, "good.yaml")
+    plan = make_plan(profile, supply, GIB, cache, Architectures(cache), knows_every_option)
+    (note,) = the_server(plan, "target").notes
+    assert note.startswith("10.0 GiB of GPU 0 are free now, and vLLM does not start with less than its share of 72.0")
+    assert the_server(plan, "draft").notes == ()
 
 
 def test_what_runs_already_or_is_simulated_is_not_started(tmp_path: Path) -> None:
