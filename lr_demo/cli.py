@@ -18,6 +18,7 @@ from lr_demo.config import (
     MAX_PROMPT_CHARACTERS,
     Mode,
     Profile,
+    Proposals,
     Schedule,
     ScoreMethod,
     VerifierKind,
@@ -70,6 +71,9 @@ def run(
     width: Annotated[int | None, typer.Option(help="W: drafted alternatives per position.")] = None,
     parallel_budget: Annotated[int | None, typer.Option(help="M: most sequences the target decodes at once.")] = None,
     schedule: Annotated[Schedule | None, typer.Option(help="Asynchronous, or in batches.")] = None,
+    proposals: Annotated[
+        Proposals | None, typer.Option(help="SD and LR+SD: token proposals, on a server that takes drafted steps.")
+    ] = None,
     verifier: Annotated[VerifierKind | None, typer.Option(help="What compares steps.")] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Judge, embedding, random: 0 to 1. SpecReason: 0 to 9.")
@@ -109,6 +113,7 @@ def run(
             "width": width,
             "parallel_budget": parallel_budget,
             "schedule": schedule,
+            "proposals": proposals,
             "verifier": verifier,
             "threshold": threshold,
             "score_method": score_method,

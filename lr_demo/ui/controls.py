@@ -11,6 +11,7 @@ from lr_demo.config import (
     DEFAULT_THRESHOLD,
     Mode,
     Profile,
+    Proposals,
     RunSettings,
     Schedule,
     ScoreMethod,
@@ -56,6 +57,7 @@ class Controls:
     threshold: gr.Slider
     schedule: gr.Radio
     parallel_budget: gr.Slider
+    proposals: gr.Radio
     score_method: gr.Radio
     first_target_steps: gr.Number
     temperature: gr.Number
@@ -135,6 +137,12 @@ def build_controls(profile: Profile) -> Controls:
             buttons=[],
             **offered["parallel_budget"],
         )
+        proposals = gr.Radio(
+            [("drafted steps", Proposals.DRAFTED.value), ("n-grams", Proposals.NGRAM.value)],
+            value=defaults.proposals.value,
+            label="Token proposals",
+            info="Where the target’s server takes drafted steps",
+        )
         method = gr.Radio(
             [("expectation", ScoreMethod.EXPECTATION.value), ("greedy", ScoreMethod.GREEDY.value)],
             value=defaults.score_method.value,
@@ -167,6 +175,7 @@ def build_controls(profile: Profile) -> Controls:
         threshold=threshold,
         schedule=schedule,
         parallel_budget=budget,
+        proposals=proposals,
         score_method=method,
         first_target_steps=first,
         temperature=temperature,
@@ -216,6 +225,7 @@ def applicable(controls: Controls, mode: Mode, verifier: VerifierKind) -> dict[C
         for name in ("lookahead", "width", "verifier", "schedule", "parallel_budget")
     }
     updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
+    updates[controls.proposals] = gr.update(visible=mode.speculates_tokens)
     updates[controls.remeasure] = gr.update(visible=mode is not Mode.AUTOREGRESSIVE)
     updates[controls.threshold] = gr.update(**_threshold(mode, verifier, None))
     return updates
