@@ -58,6 +58,8 @@ def drafted_step_s(unread: int) -> float:
     return _DRAFTED_STEP_S + unread / READING_TOKENS_PER_S
 
 
+WARM_UP_S = 90.0
+"""A run waits so long for a judge that reads its examples for the first time; 22 s on two slow cores."""
 JUDGE_PATIENCE_S = 30.0
 """A verdict that takes longer is a reject, and the judge counts as away. A verdict is one token behind a few hundred
 tokens of prompt: 5 s on two busy cores."""

@@ -253,6 +253,7 @@ class EngineThread:
             raise ServingError(self._fleet_error)
         await self._fleet.ensure(server_names(self._profile, handle.settings).values())
         cast = self._casting.cast(handle.settings)
+        await self._casting.warm_up(cast)
         meter = self._casting.meter(handle.settings, cast)
         if meter is not None:
             await meter.begin()

@@ -1,11 +1,14 @@
 """Who plays in a run: from a profile, its running servers and the settings to models, verifier and scorer."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lr_demo import limits
 from lr_demo.config import (
     DraftedSpeculation,
     DraftModelSpeculation,
@@ -22,7 +25,7 @@ from lr_demo.config import (
 )
 from lr_demo.decoding.engine import Cast
 from lr_demo.decoding.sampling import family_sampling
-from lr_demo.errors import ConfigError, ServingError
+from lr_demo.errors import ConfigError, ModelError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
 from lr_demo.models.replicas import Replicas
 from lr_demo.models.simulated import SimulatedModel
@@ -128,6 +131,8 @@ class Casting:
         self._models: dict[str, tuple[Endpoint, LanguageModel]] = {}
         self._clients: list[OpenAIModel] = []
         """Every open one, those of addresses where no server is any more among them."""
+        self._warm: Endpoint | None = None
+        """The judge that has read its examples; a server that was started anew is published anew."""
         self._embedder: LocalEmbedder | None = None
 
     def cast(self, settings: RunSettings) -> Cast:
@@ -157,6 +162,19 @@ class Casting:
             return SpeculationMeter(simulated.count)
         endpoint = self._endpoint(server_names(self._profile, settings)["target"])
         return SpeculationMeter(partial(server_counts, endpoint))
+
+    async def warm_up(self, cast: Cast) -> None:
+        """Have a judge read its examples, once for each start of its server: seconds on a processor.
+
+        Like loading, that is no part of a run. A judge that fails here will be said to fail by the run.
+        """
+        judge, verifier = self._profile.roles.judge, cast.verifier
+        if judge is None or not isinstance(verifier, JudgeVerifier) or self._warm is self._endpoint(judge):
+            return
+        with suppress(ModelError, TimeoutError):
+            async with asyncio.timeout(limits.WARM_UP_S):
+                await verifier.warm_up()
+                self._warm = self._endpoint(judge)
 
     async def close(self) -> None:
         """Close every client."""

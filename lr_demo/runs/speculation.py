@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from lr_demo.errors import ServingError
 from lr_demo.events import TokenSpeculation
@@ -49,12 +50,15 @@ class SpeculationMeter:
 
 
 async def server_counts(endpoint: Endpoint) -> TokenSpeculation:
-    """What a server has counted since its process began.
+    """What a server, with all its replicas, has counted since its processes began.
 
     Raises:
-        ServingError: it does not tell.
+        ServingError: one does not tell.
     """
-    metrics = await read_metrics(endpoint)
+    addresses = (endpoint.base_url, *endpoint.replicas)
+    told = await asyncio.gather(*(read_metrics(replace(endpoint, base_url=address)) for address in addresses))
     return TokenSpeculation(
-        drafts=metrics.drafts, proposed_tokens=metrics.proposed_tokens, accepted_tokens=metrics.accepted_tokens
+        drafts=sum(each.drafts for each in told),
+        proposed_tokens=sum(each.proposed_tokens for each in told),
+        accepted_tokens=sum(each.accepted_tokens for each in told),
     )

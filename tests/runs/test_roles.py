@@ -1,30 +1,68 @@
-"""Who plays in a run: clients that last from run to run, and follow their servers."""
+"""A judge reads its examples before the first run that asks it, and only then."""
 
 import asyncio
-from dataclasses import replace
-from typing import cast
 
-from lr_demo.config import Mode, RunSettings, load_profile
-from lr_demo.models.openai_compatible import OpenAIModel
+from lr_demo.config import parse_profile
+from lr_demo.decoding.engine import Cast
+from lr_demo.errors import ModelError
+from lr_demo.models.protocol import GREEDY
 from lr_demo.runs.roles import Casting
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.verification.exact import ExactVerifier
+from lr_demo.verification.judge import JudgeVerifier
+from tests.verification.scripted import ScriptedJudge
 
-PLAIN = RunSettings(mode=Mode.AUTOREGRESSIVE)
+PROFILE = """
+name: judged
+description: a judge somewhere
+servers:
+  target: {engine: endpoint, model: m, base_url: "http://127.0.0.1:9/v1"}
+roles: {target: target, draft: target, judge: target}
+"""
 
 
-def test_a_client_stays_until_its_server_comes_back_elsewhere() -> None:
-    endpoints = {"target": Endpoint("http://127.0.0.1:1/v1", "llama.cpp", "m", "the model", "v", "qwen2.5")}
-    casting = Casting(load_profile("laptop"), endpoints.__getitem__, lambda server: None, lambda: None)
+class _Away(ScriptedJudge):
+    async def choose(self, prompt: object, choices: object) -> dict[str, float]:
+        raise ModelError("away")
 
-    def target() -> OpenAIModel:
-        return cast(OpenAIModel, casting.cast(PLAIN).target)
+
+class _Server:
+    """Is published anew with every start."""
+
+    def __init__(self) -> None:
+        self.endpoint = self.start()
+
+    def start(self) -> Endpoint:
+        self.endpoint = Endpoint("http://127.0.0.1:9/v1", "vllm", "m", "M", "v", "f")
+        return self.endpoint
+
+
+def test_examples_are_read_once_for_each_start_of_the_judges_server() -> None:
+    server, judge = _Server(), ScriptedJudge({"Yes": 0.0})
+    casting = Casting(parse_profile(PROFILE, "judged"), lambda _: server.endpoint, lambda _: None, lambda: None)
+    judged = Cast(judge, GREEDY, verifier=JudgeVerifier(judge, 0.5))
+
+    async def scenario() -> list[int]:
+        read = []
+        for begins in (False, False, True, False):
+            if begins:
+                server.start()
+            await casting.warm_up(judged)
+            read.append(len(judge.asked))
+        await casting.warm_up(Cast(judge, GREEDY, verifier=ExactVerifier()))
+        return [*read, len(judge.asked)]
+
+    assert asyncio.run(scenario()) == [1, 1, 2, 2, 2]
+    assert "Two students" in judge.asked[0]
+
+
+def test_a_judge_that_is_away_stops_no_run_and_is_tried_again() -> None:
+    server, away, back = _Server(), _Away({}), ScriptedJudge({"Yes": 0.0})
+    casting = Casting(parse_profile(PROFILE, "judged"), lambda _: server.endpoint, lambda _: None, lambda: None)
 
     async def scenario() -> None:
-        first = target()
-        assert target() is first
-        endpoints["target"] = replace(endpoints["target"], base_url="http://127.0.0.1:2/v1")
-        assert target().endpoint == endpoints["target"]
-        assert target() is target()
-        await casting.close()
+        await casting.warm_up(Cast(away, GREEDY, verifier=JudgeVerifier(away, 0.5)))
+        await casting.warm_up(Cast(back, GREEDY, verifier=JudgeVerifier(back, 0.5)))
 
     asyncio.run(scenario())
+    assert len(back.asked) == 1

@@ -115,6 +115,9 @@ export class Race {
       end: ({ status }) => {
         side.complete = true;
         side.status = status;
+        if (side === this.left && !this.info?.at_once && !this.run.state.started) {
+          this.right.lane.say("Gets ready: a server it needs may have to start, or the judge to read its examples.");
+        }
         side.stream?.close();
         this.wake();
       },
