@@ -7,6 +7,8 @@ import gradio as gr
 from lr_demo.ui.static_files import FOLDER, address
 
 FAVICON = Path(FOLDER / "favicon.svg")
+_NO_LINKS = "<style>.nav-holder { display: none }</style>"
+"""Gradio's own links to the pages: the masthead has them. In the page itself, so that they never show."""
 _STYLES = ("tokens", "page", "stage", "cards", "fleet")
 
 THEME = gr.themes.Base(
@@ -61,4 +63,4 @@ THEME = gr.themes.Base(
 
 def head() -> str:
     """Our styles as links: Gradio's `css` rewrites rules, and loses borders on the way."""
-    return "".join(f'<link rel="stylesheet" href="{address(f"css/{name}.css")}">' for name in _STYLES)
+    return _NO_LINKS + "".join(f'<link rel="stylesheet" href="{address(f"css/{name}.css")}">' for name in _STYLES)

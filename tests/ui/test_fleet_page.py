@@ -250,9 +250,10 @@ def test_nothing_is_wider_than_the_page(page: Page, site: str, width: int, theme
 
 def test_the_pages_lead_to_each_other_and_keep_the_race(page: Page, site: str) -> None:
     page.goto(f"{site}/?race=nothere1")
-    page.get_by_role("link", name="Fleet").click()
+    links = page.get_by_role("navigation", name="Pages")
+    links.get_by_role("link", name="Fleet").click()
     expect(card(page, "target")).to_be_visible()
-    page.get_by_role("link", name="Live").click()
+    links.get_by_role("link", name="Live").click()
     expect(page.locator(".notice")).to_contain_text("does not know this race")
 
 
