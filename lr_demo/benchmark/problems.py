@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from statistics import mean
 from typing import Annotated, TypeVar
 
 import typer
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lr_demo.cli import main
-from lr_demo.config import Mode, RunSettings, VerifierKind, load_profile, parse_settings
+from lr_demo.config import Mode, Proposals, RunSettings, VerifierKind, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
 from lr_demo.runs.manager import RunManager
@@ -38,6 +39,10 @@ class Scheme(StrEnum):
     LR_EMBEDDING = "lr-embedding"
     LR_EXACT = "lr-exact"
     SPECREASON = "specreason"
+    SD_NGRAM = "sd-ngram"
+    SD_DRAFTED = "sd-drafted"
+    LR_SD_NGRAM = "lr-sd-ngram"
+    LR_SD_DRAFTED = "lr-sd-drafted"
 
 
 _SETTINGS: dict[Scheme, dict[str, object]] = {
@@ -46,8 +51,13 @@ _SETTINGS: dict[Scheme, dict[str, object]] = {
     Scheme.LR_EMBEDDING: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EMBEDDING},
     Scheme.LR_EXACT: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EXACT},
     Scheme.SPECREASON: {"mode": Mode.SPECREASON, "threshold": 7.0},
+    Scheme.SD_NGRAM: {"mode": Mode.SPECULATIVE, "proposals": Proposals.NGRAM},
+    Scheme.SD_DRAFTED: {"mode": Mode.SPECULATIVE, "proposals": Proposals.DRAFTED},
+    Scheme.LR_SD_NGRAM: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.NGRAM},
+    Scheme.LR_SD_DRAFTED: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.DRAFTED},
 }
-"""What a scheme sets; everything else is the profile's default or an option."""
+"""What a scheme sets; everything else is the profile's default or an option. Of the last four, those with drafted
+steps need a speculative target that takes them; those with n-grams are what another one does anyhow."""
 
 _USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
 _DOLLAR = re.compile(r"\\?[$]")
@@ -90,6 +100,10 @@ class Totals(BaseModel):
     """Tokens of all answers over the seconds of all runs."""
     speedup: float | None
     """Over plain decoding, on the problems that both have solved or tried."""
+    tokens_per_pass: float | None
+    """Tokens of a pass of the target that had proposals, its own among them; None where nothing was proposed."""
+    verdict_s: float | None
+    """Mean over the problems of the median seconds of a verdict."""
     same_answer: int | None
     """Answers that are plain decoding's, letter for letter."""
     wasted_draft: int
@@ -116,6 +130,7 @@ def totals(rows: Iterable[Row]) -> list[Totals]:
 def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Totals:
     summaries = [row.summary for row in solved.values()]
     compared = sum(each.accepted + each.corrected for each in summaries)
+    verdicts = [each.verdict_latency_p50_s for each in summaries if each.verdict_latency_p50_s is not None]
     shared = solved.keys() & plain.keys()
     answers = [(solved[problem].summary.answer, plain[problem].summary.answer) for problem in shared]
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
@@ -127,10 +142,18 @@ def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Tot
         acceptance=sum(each.accepted for each in summaries) / compared if compared else None,
         tokens_per_s=_rate(summaries),
         speedup=own / base if own and base else None,
+        tokens_per_pass=_tokens_per_pass(summaries),
+        verdict_s=mean(verdicts) if verdicts else None,
         same_answer=sum(own == base for own, base in answers) if answers else None,
         wasted_draft=sum(each.wasted_draft_tokens for each in summaries),
         wasted_target=sum(each.wasted_target_tokens for each in summaries),
     )
+
+
+def _tokens_per_pass(summaries: Iterable[Summary]) -> float | None:
+    counted = [each.speculation for each in summaries if each.speculation is not None]
+    passes = sum(each.drafts for each in counted)
+    return 1 + sum(each.accepted_tokens for each in counted) / passes if passes else None
 
 
 def _rate(summaries: Iterable[Summary]) -> float | None:
@@ -162,6 +185,8 @@ def as_table(results: list[Totals], title: str) -> Table:
             "–" if each.acceptance is None else f"{each.acceptance:.0%}",
             "–" if each.tokens_per_s is None else f"{each.tokens_per_s:.2f}",
             "–" if each.speedup is None else f"{each.speedup:.2f}",
+            "–" if each.tokens_per_pass is None else f"{each.tokens_per_pass:.2f}",
+            "–" if each.verdict_s is None else f"{each.verdict_s:.2f}",
             "–" if each.same_answer is None else str(each.same_answer),
             str(each.wasted_draft),
             str(each.wasted_target),

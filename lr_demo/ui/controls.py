@@ -25,7 +25,7 @@ Update = dict[str, object]
 
 MODE_NAMES = {
     Mode.LOOKAHEAD: "LR · lookahead reasoning",
-    Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · lookahead with SD inside",
+    Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · steps and tokens",
     Mode.SPECULATIVE: "SD · speculative decoding",
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
