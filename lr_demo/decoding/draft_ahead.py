@@ -45,6 +45,7 @@ class DraftAhead:
         """So many tokens of both were compared and are the same."""
         self._diverged = False
         self._news = asyncio.Event()
+        self._suggestions: list[Suggestion] = []
 
     def written(self, ids: Sequence[int]) -> None:
         """The target wrote these tokens."""
@@ -59,6 +60,13 @@ class DraftAhead:
 
     async def run(self) -> None:
         """Draft until cancelled."""
+        try:
+            await self._draft_for_ever()
+        finally:
+            for suggestion in self._suggestions:
+                suggestion.withdraw()
+
+    async def _draft_for_ever(self) -> None:
         pause = 0.0
         while True:
             try:
@@ -86,6 +94,7 @@ class DraftAhead:
             self._agreed, self._diverged = len(self._answer), False
         start = len(self._drafted)
         suggestion = Suggestion(self._target, [*self._prompt, *self._drafted])
+        self._suggestions.append(suggestion)
         request = GenerationRequest(
             prompt=self._draft_text.ids + self._drafted,
             max_tokens=AHEAD,

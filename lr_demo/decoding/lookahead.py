@@ -60,6 +60,7 @@ class Lookahead:
                 ended = await self._ended
             finally:
                 self._drop_all()
+                self._writing.withdraw_suggestions()
         if isinstance(ended, ModelError):
             raise ended
         return ended

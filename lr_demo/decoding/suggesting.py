@@ -23,3 +23,9 @@ class Suggestion:
             drafted = DraftedTokens(self._name, self._prefix_length, self._anchor, self._told, tuple(ids))
             self._target.suggest(drafted)
             self._told += len(ids)
+
+    def withdraw(self) -> None:
+        """The run has ended: a later one of the same prompt must not profit from it."""
+        if self._told:
+            self._target.suggest(DraftedTokens(self._name, self._prefix_length, (), self._told, ()))
+            self._told = 0

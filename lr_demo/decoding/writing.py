@@ -43,6 +43,7 @@ class Writing:
             and draft_text.same_vocabulary  # else the target's ids are not known before a step is complete
         )
         """Whether the target gets drafted steps as token proposals."""
+        self._suggestions: list[Suggestion] = []
 
     async def target_step(
         self, position: int, step: int, tokens_before: int, beyond: Callable[[], Sequence[int]] = tuple
@@ -67,7 +68,10 @@ class Writing:
             ModelError: the draft failed, was silent for too long, or is too slow.
         """
         prompt = [*self.draft_text.ids, *beyond]
-        suggestion = Suggestion(self.target, [*self.text_ids, *beyond]) if self._suggests else None
+        suggestion = None
+        if self._suggests:
+            suggestion = Suggestion(self.target, [*self.text_ids, *beyond])
+            self._suggestions.append(suggestion)
         writing = self._write(StepKey(position, Role.DRAFT, alternative), step, tokens_before, prompt, suggestion)
         return await in_time(self.draft_text.model, writing, limits.drafted_step_s(unread=len(prompt)))
 
@@ -80,6 +84,11 @@ class Writing:
         if self.draft_text.same_vocabulary:
             return drafted.token_ids
         return tuple(await in_time(self.target, self.target.encode(drafted.text)))
+
+    def withdraw_suggestions(self) -> None:
+        """No step is written any more: what was suggested for this answer is forgotten."""
+        while self._suggestions:
+            self._suggestions.pop().withdraw()
 
     def accept_drafted(self, drafted: Step, target_ids: tuple[int, ...]) -> None:
         """A step of the draft's joins the text."""

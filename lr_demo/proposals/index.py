@@ -23,6 +23,7 @@ class DraftedTokens:
     offset: int
     """Tokens of the step that came before these."""
     tokens: tuple[int, ...]
+    """None at all: the step counts no longer, and is forgotten."""
 
 
 @dataclass(slots=True)
@@ -51,9 +52,18 @@ class DraftedSteps:
         self._places: dict[tuple[int, ...], list[tuple[int, int]]] = {}
         """Every `lookup` tokens in a row to the places (step, index in its text) right behind them."""
 
+    @property
+    def steps(self) -> int:
+        """Drafted steps that are remembered."""
+        return len(self._steps)
+
     def add(self, drafted: DraftedTokens) -> None:
         """Take tokens of a step. What comes without its beginning, or twice, is left out."""
         step = self._steps.get(drafted.step)
+        if not drafted.tokens:
+            if step is not None:
+                self._forget(drafted.step)
+            return
         if step is None:
             if drafted.offset or len(drafted.anchor) > drafted.prefix_length:
                 return

@@ -78,3 +78,11 @@ def test_a_draft_that_hangs_or_fails_costs_only_its_proposals() -> None:
 def test_a_target_that_fails_in_between_goes_on_where_it_was() -> None:
     scene = Scene(ALIKE, speculation=DRAFTED, target_failures={0: Failure(after_tokens=50)})
     assert run(scene, Mode.SPECULATIVE).answer_ids() == plain(Scene(ALIKE, words=scene.words)).answer_ids()
+
+
+def test_a_run_of_the_same_prompt_does_not_profit_from_an_earlier_one() -> None:
+    scene = Scene(ALIKE, speculation=DRAFTED, draft_s=0.002)
+    for mode in (Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE):
+        target = run(scene, mode).target
+        assert target.drafts > 0
+        assert target.suggested.steps == 0

@@ -77,6 +77,15 @@ def test_a_step_goes_on_in_the_one_drafted_behind_it() -> None:
     assert continuation(steps, [*PROMPT, 1, 2]) == [3, 4]
 
 
+def test_a_step_that_is_withdrawn_is_forgotten() -> None:
+    steps = DraftedSteps()
+    steps.add(drafted(1, PROMPT, [1, 2]))
+    steps.add(drafted(2, PROMPT, [3]))
+    steps.add(drafted(1, PROMPT, [], offset=2))
+    steps.add(drafted(7, PROMPT, []))
+    assert continuation(steps, PROMPT) == [3]
+
+
 def test_the_oldest_steps_make_room() -> None:
     steps = DraftedSteps(remembered=2)
     for step in range(3):

@@ -24,7 +24,7 @@ simulation: {steps: 6, tokens_per_step: 8, verdict_ms: 2}
 """
 SLOW = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 200.0").replace("simulated-quick", "simulated-slow")
 
-STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 60.0").replace("simulated-quick", "simulated-steady")
+STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 120.0").replace("simulated-quick", "simulated-steady")
 
 
 def quick_profile() -> Profile:

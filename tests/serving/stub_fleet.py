@@ -47,7 +47,12 @@ class Watched:
         self.shown: list[tuple[ServerState, float | None, str]] = []
         """What was shown of the first server."""
         self._changed = asyncio.Event()
+        self._others = processes_below()  # servers that other tests share
         self.fleet = Fleet(profile, cache=cache, on_change=self._on_change, sources=sources)
+
+    def processes(self) -> list[int]:
+        """Process ids of the fleet's servers, supervisors among them."""
+        return sorted(processes_below() - self._others)
 
     def _on_change(self) -> None:
         status = self.fleet.statuses()[0]

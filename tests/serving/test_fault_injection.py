@@ -21,7 +21,7 @@ from lr_demo.config import Mode, Profile, RoleMap, RunSettings, Schedule, Verifi
 from lr_demo.events import Role, RoleDegraded, RunStatus, StepPhase, fold
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle
-from lr_demo.serving.status import ServerState
+from lr_demo.serving.status import ServerState, ServerStatus
 from tests.engines import LLAMACPP_SMOL
 
 pytestmark = [
@@ -63,12 +63,17 @@ def manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunManager]:
             yield manager
 
 
+def serving(server: ServerStatus) -> bool:
+    """Ready, and not looked for: one that hangs counts as ready until it is known that it does."""
+    return server.state is ServerState.READY and server.detail.startswith("serving at")
+
+
 def until_ready(manager: RunManager) -> None:
     async def wait() -> None:
         async with asyncio.timeout(120):
             async for view in manager.follow_fleet():
                 assert view.error is None
-                if view.ready and all(server.state is ServerState.READY for server in view.servers):
+                if view.ready and all(map(serving, view.servers)):
                     return
 
     asyncio.run(wait())

@@ -18,7 +18,7 @@ from lr_demo.errors import ServingError
 from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.status import ServerState
 from tests.serving.processes_of import alive, gone_within
-from tests.serving.stub_fleet import Engine, Watched, processes_below, starts, up
+from tests.serving.stub_fleet import Engine, Watched, starts, up
 
 QUICK = {
     "HEALTH_PERIOD_S": 0.1,
@@ -97,10 +97,10 @@ def test_a_restart_brings_back_what_was_given_up(tmp_path: Path, engine: Engine)
 
 def test_a_restart_ends_the_old_processes_and_tells_what_it_does(tmp_path: Path, engine: Engine) -> None:
     async def restart_it(watched: Watched) -> None:
-        others, address = processes_below(), watched.fleet.endpoint("target").base_url
+        before, address = watched.processes(), watched.fleet.endpoint("target").base_url
         shown = len(watched.shown)
         await watched.fleet.restart("target")
-        assert not alive(list(others))
+        assert not alive(before)
         assert watched.fleet.endpoint("target").base_url == address
         states = [state for state, _, _ in watched.shown[shown:]]
         assert states[0] is ServerState.LOADING
@@ -150,13 +150,13 @@ def test_only_servers_of_ours_are_restarted(tmp_path: Path, engine: Engine) -> N
 
 def test_stopping_ends_a_server_whose_supervisor_is_stopped_too(tmp_path: Path, engine: Engine) -> None:
     async def stop_all_its_processes(watched: Watched) -> None:
-        below = processes_below()
+        below = watched.processes()
         for pid in below:
             os.kill(pid, signal.SIGSTOP)
         begun = time.monotonic()
         await watched.fleet.stop()
         assert time.monotonic() - begun < 5
-        assert not alive(list(below))
+        assert not alive(below)
 
     up(tmp_path, engine("serve"), stop_all_its_processes)
 

@@ -15,7 +15,7 @@ from lr_demo.serving.sources import Source
 from lr_demo.serving.status import ServerState, ServerStatus
 from tests.serving.processes_of import alive
 from tests.serving.small_models import CONTENT, ScriptedSource, small_entry
-from tests.serving.stub_fleet import Engine, Watched, processes_below, profile, starts, up
+from tests.serving.stub_fleet import Engine, Watched, profile, starts, up
 
 
 def draft(watched: Watched) -> ServerStatus:
@@ -72,11 +72,11 @@ def test_stopping_the_fleet_ends_a_start_that_somebody_waits_for(tmp_path: Path,
     async def stop_meanwhile(watched: Watched) -> None:
         asking = asyncio.create_task(watched.fleet.ensure(["draft"]))
         await watched.until(lambda: (draft(watched).progress or 0) > 0.1)
-        below = processes_below()
+        below = watched.processes()
         await watched.fleet.stop()
         with pytest.raises(ServingError, match="was stopped while it came up"):
             await asking
-        assert not alive(list(below))
+        assert not alive(below)
         with pytest.raises(ServingError, match="the fleet of profile test is not up"):
             await watched.fleet.restart("extra")
         for again in (watched.fleet.restart("target"), watched.fleet.ensure(["draft"])):
