@@ -8,6 +8,8 @@ ANCHOR = 16
 REMEMBERED = 512
 """Drafted steps kept; the oldest one makes room."""
 _LONGEST_MATCH = 32
+_TRUST = 2
+"""Tokens proposed for each that agreed in a row: a proposal that is wrong costs the target time, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class DraftedSteps:
             drift = abs((place - step.anchored) - (length - step.prefix_length))
             rank = (_common_end(ending, step.text, place), -drift)
             if not found or rank > best:
-                best, found = rank, step.text[place : place + most]
+                best, found = rank, step.text[place : place + min(most, _TRUST * rank[0])]
         return found
 
     def _extend(self, name: int, step: _Step, tokens: Sequence[int]) -> None:

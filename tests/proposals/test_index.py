@@ -45,6 +45,15 @@ def test_after_a_token_that_differs_two_that_agree_bring_it_back() -> None:
     assert continuation(steps, [*PROMPT, 1, 2, 98, 99, 3, 4, 5]) == [6, 7, 8]
 
 
+def test_the_fewer_tokens_agree_the_fewer_are_proposed() -> None:
+    steps = DraftedSteps()
+    written = list(range(1, 31))
+    steps.add(drafted(1, PROMPT, written))
+    assert continuation(steps, PROMPT, most=16) == written[:16]
+    assert continuation(steps, [*PROMPT, 99, 2, 3], most=16) == written[3:7]
+    assert continuation(steps, [*PROMPT, 99, 2, 3, 4], most=16) == written[4:10]
+
+
 def test_a_repeated_phrase_is_followed_where_more_agrees_and_then_where_it_is_nearer() -> None:
     steps = DraftedSteps()
     steps.add(drafted(1, PROMPT, [1, 2, 3, 50, 5, 1, 2, 3, 60]))
