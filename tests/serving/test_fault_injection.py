@@ -181,7 +181,7 @@ def test_a_target_that_is_given_up_fails_the_run_at_once_and_a_draft_does_not(
     assert race.run.phase.value == "failed"
     finished = race.run.log.finished
     assert finished is not None
-    gone = "the server of SmolLM2-135M-Instruct is gone: it died "
+    gone = "the server of SmolLM2-135M-Instruct is gone: it died"
     assert gone in finished.reason
     again = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
     strike(manager, again.run, "judge", signal.SIGCONT, 0.0)

@@ -162,9 +162,10 @@ def test_stopping_ends_a_server_whose_supervisor_is_stopped_too(tmp_path: Path, 
 
 
 APPLICATION = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 import pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: a shell's background jobs ignore it
 from tests.serving.conftest import stub_engine
 from tests.serving.stub_fleet import Watched, profile
 with pytest.MonkeyPatch.context() as patch:
