@@ -70,20 +70,9 @@ class ReadingView(View):
     """Points that are new since the message before: age in seconds, tokens per second."""
 
 
-class GpuView(View):
-    index: int
-    name: str
-    memory_used: int
-    """Bytes."""
-    memory_total: int
-    """Bytes."""
-    power_w: float | None
-    utilisation: float | None
-
-
 class TelemetryMessage(View):
     servers: list[ReadingView]
-    gpus: list[GpuView]
+    gpus: list[GpuReading]
 
 
 def fleet_message(view: FleetView, profile: Profile) -> FleetMessage:
@@ -120,7 +109,7 @@ def telemetry_message(telemetry: Telemetry, since: float) -> TelemetryMessage:
     """`since` is when the message before was made, on the telemetry's clock."""
     return TelemetryMessage(
         servers=[_reading_view(server, telemetry.at, since) for server in telemetry.servers],
-        gpus=[_gpu_view(gpu) for gpu in telemetry.gpus],
+        gpus=list(telemetry.gpus),
     )
 
 
@@ -180,15 +169,4 @@ def _figures_view(figures: ServerFigures) -> FiguresView:
             length=figures.speculation.mean_accepted_length,
             length_lately=figures.speculation_lately.mean_accepted_length,
         ),
-    )
-
-
-def _gpu_view(gpu: GpuReading) -> GpuView:
-    return GpuView(
-        index=gpu.index,
-        name=gpu.name,
-        memory_used=gpu.memory_used,
-        memory_total=gpu.memory_total,
-        power_w=gpu.power_w,
-        utilisation=gpu.utilisation,
     )
