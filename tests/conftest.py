@@ -38,7 +38,9 @@ def vllm_endpoint() -> Iterator[Endpoint]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that may be the first to need vLLM gets the time to convert the model and to load it."""
+    """Real engines share one worker, other modules have theirs; the first test that needs vLLM gets time to load it."""
     for item in items:
+        real = any(item.get_closest_marker(engine) for engine in ("llamacpp", "vllm"))
+        item.add_marker(pytest.mark.xdist_group("engines" if real else item.nodeid.partition("::")[0]))
         if "vllm_endpoint" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(900))
