@@ -18,7 +18,8 @@ import pytest
 
 from lr_demo import limits
 from lr_demo.config import Mode, Profile, RoleMap, RunSettings, Schedule, VerifierKind
-from lr_demo.events import Role, RoleDegraded, RunStatus, StepPhase, fold
+from lr_demo.events import Role, RoleDegraded, RunStatus
+from lr_demo.run_state import StepPhase, fold
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle
 from lr_demo.serving.status import ServerState, ServerStatus
@@ -81,7 +82,15 @@ def until_ready(manager: RunManager) -> None:
 
 def process_of(manager: RunManager, server: str) -> psutil.Process:
     """The process that listens where the server is said to serve."""
-    (detail,) = [status.detail for status in manager.fleet_statuses() if status.name == server]
+
+    async def address() -> str:
+        async for view in manager.follow_fleet():
+            (status,) = [status for status in view.servers if status.name == server]
+            if serving(status):
+                return status.detail
+        raise AssertionError("a fleet is followed for as long as its manager lives")
+
+    detail = asyncio.run(asyncio.wait_for(address(), 120))
     port = int(detail.rpartition(":")[2].removesuffix("/v1"))
     for process in psutil.Process().children(recursive=True):
         if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
@@ -111,17 +120,22 @@ def strike(manager: RunManager, handle: RunHandle, server: str, fault: signal.Si
     """Follow a run to its end, with a fault some time after it began."""
     process = process_of(manager, server)
 
-    async def follow() -> None:
-        struck: asyncio.TimerHandle | None = None
-        async with asyncio.timeout(limits.TARGET_PATIENCE_S + 2 * limits.silence_s(Role.TARGET, unread=2048)):
-            async for _ in handle.log.follow():
-                if struck is None:
-                    struck = asyncio.get_running_loop().call_later(after_s, process.send_signal, fault)
-        if struck is not None and struck.when() > asyncio.get_running_loop().time():
-            struck.cancel()
-            process.send_signal(fault)  # it was over before: the next run must not suffer either
+    async def fail() -> None:
+        async for _ in handle.log.follow():
+            break
+        await asyncio.sleep(after_s)  # it may be over by then: the next run must not suffer either
+        process.send_signal(fault)
 
-    asyncio.run(follow())
+    async def both() -> None:
+        await asyncio.gather(fail(), to_its_end(handle))
+
+    asyncio.run(both())
+
+
+async def to_its_end(handle: RunHandle) -> None:
+    async with asyncio.timeout(limits.TARGET_PATIENCE_S + 2 * limits.silence_s(Role.TARGET, unread=2048)):
+        async for _ in handle.log.follow():
+            pass
 
 
 def check(manager: RunManager, handle: RunHandle) -> None:
@@ -184,6 +198,6 @@ def test_a_target_that_is_given_up_fails_the_run_at_once_and_a_draft_does_not(
     gone = "the server of SmolLM2-135M-Instruct is gone: it died"
     assert gone in finished.reason
     again = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
-    strike(manager, again.run, "judge", signal.SIGCONT, 0.0)
+    asyncio.run(to_its_end(again.run))
     assert again.run.log.finished is not None
     assert gone in again.run.log.finished.reason
