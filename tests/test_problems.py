@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.benchmark.problems import Row, Scheme, app, correct, read_lines, totals
+from lr_demo.benchmark.problems import Row, Scheme, app, as_table, correct, read_lines, totals
 from lr_demo.cli import main
 from lr_demo.events import RunStatus
 from tests.runs.simulated_profile import TEXT
@@ -70,6 +70,8 @@ def test_schemes_are_compared_and_what_is_done_is_not_run_again(
     assert lookahead.acceptance == accepted / (accepted + sum(each.corrected for each in summaries))
     assert lookahead.speedup is not None
     assert lookahead.speedup > 0
+    table = as_table([plain, lookahead], "")
+    assert all(column.header for column in table.columns)
     assert "3 problems of p.jsonl, profile simulated-quick" in capsys.readouterr().out
 
 

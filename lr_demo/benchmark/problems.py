@@ -172,6 +172,8 @@ def as_table(results: list[Totals], title: str) -> Table:
         "acceptance",
         "tokens/s",
         "× plain",
+        "tokens a pass",
+        "verdict s",
         "same answer",
         "wasted draft",
         "target",
