@@ -14,18 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lr_demo.events import (
-    Event,
-    Outcome,
-    Role,
-    RoleDegraded,
-    RoleRecovered,
-    RunState,
-    StepCommitted,
-    StepKey,
-    StepPhase,
-    StepState,
-)
+from lr_demo.events import Event, Outcome, Role, RoleDegraded, RoleRecovered, StepCommitted
+from lr_demo.run_state import RunState, StepKey, StepPhase, StepState
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.race import RunPhase

@@ -23,15 +23,13 @@ from lr_demo.events import (
     StepDelta,
     StepFinish,
     StepFinished,
-    StepKey,
-    StepPhase,
     StepStarted,
     Verdict,
     VerdictStarted,
-    fold,
     from_json_line,
     to_json_line,
 )
+from lr_demo.run_state import StepKey, StepPhase, fold
 
 EVENT_TYPES: tuple[type, ...] = typing.get_args(typing.get_args(Event)[0])
 

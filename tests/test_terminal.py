@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from rich.console import Console
 
 from lr_demo.config import load_profile
-from lr_demo.events import RunFinished, RunStatus, TokenSpeculation, fold
+from lr_demo.events import RunFinished, RunStatus, TokenSpeculation
+from lr_demo.run_state import fold
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.summary import summarize

@@ -6,7 +6,8 @@ Width 1, a budget that never binds, a cost per token that does not depend on the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lr_demo.events import Outcome, Role, RunState
+from lr_demo.events import Outcome, Role
+from lr_demo.run_state import RunState
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,12 @@ from rich.table import Table
 from lr_demo.benchmark.ideal import asynchronous_s, places
 from lr_demo.config import Mode, RunSettings, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
-from lr_demo.events import RunFinished, RunStarted, RunStatus, fold
+from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.models.protocol import GREEDY, Chunk, GenerationRequest
 from lr_demo.models.simulated import SimulatedModel, Vocabulary
 from lr_demo.models.story import SeededStory, Voice
 from lr_demo.models.virtual_time import run_virtual
+from lr_demo.run_state import fold
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.traces import TraceWriter
 from lr_demo.verification.simulated import SimulatedVerifier

@@ -8,17 +8,9 @@ from typing import TypeVar
 
 from lr_demo import limits
 from lr_demo.errors import ModelError
-from lr_demo.events import (
-    Event,
-    Role,
-    StepCancelled,
-    StepDelta,
-    StepFinish,
-    StepFinished,
-    StepKey,
-    StepStarted,
-)
+from lr_demo.events import Event, Role, StepCancelled, StepDelta, StepFinish, StepFinished, StepStarted
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
+from lr_demo.run_state import StepKey
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]

@@ -11,8 +11,9 @@ from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
 from lr_demo.decoding.suggesting import Suggestion
-from lr_demo.events import Role, StepKey
+from lr_demo.events import Role
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
+from lr_demo.run_state import StepKey
 
 
 class Writing:

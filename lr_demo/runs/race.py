@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from lr_demo.config import RunSettings
-from lr_demo.events import RunStarted, RunState, fold
+from lr_demo.events import RunStarted
+from lr_demo.run_state import RunState, fold
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.summary import Summary, summarize
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from lr_demo.decoding.answers import final_answer
-from lr_demo.events import Outcome, Role, RunState, RunStatus, StepKey, StepPhase, TokenSpeculation
+from lr_demo.events import Outcome, Role, RunStatus, TokenSpeculation
+from lr_demo.run_state import RunState, StepKey, StepPhase
 
 WITHOUT_VERIFIER = frozenset({"identical", "ending"})
 """Methods of verdicts that needed no verifier: they have no latency worth counting."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from lr_demo.config import DraftedSpeculation, Mode, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import ModelError
-from lr_demo.events import Event, RunState, StepKey, fold
+from lr_demo.events import Event
 from lr_demo.models.protocol import GREEDY, Sampling
 from lr_demo.models.simulated import TRIPLES, WORDS, Failure, SimulatedModel, Vocabulary
 from lr_demo.models.story import SeededStory, Story, Voice
 from lr_demo.models.virtual_time import run_virtual
+from lr_demo.run_state import RunState, StepKey, fold
 from lr_demo.verification.protocol import Comparison, Judgement, StepScorer, Verifier
 from lr_demo.verification.simulated import SimulatedVerifier
 

@@ -9,22 +9,12 @@ import pytest
 from lr_demo import limits
 from lr_demo.config import Mode, Schedule, VerifierKind
 from lr_demo.errors import ModelError, RequestRefused
-from lr_demo.events import (
-    Event,
-    Role,
-    RoleDegraded,
-    RoleRecovered,
-    RunState,
-    StepKey,
-    StepPhase,
-    StepStarted,
-    Verdict,
-    fold,
-)
+from lr_demo.events import Event, Role, RoleDegraded, RoleRecovered, StepStarted, Verdict
 from lr_demo.models.protocol import Message, Sampling
 from lr_demo.models.simulated import Failure, SimulatedModel
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
+from lr_demo.run_state import RunState, StepKey, StepPhase, fold
 from lr_demo.verification.protocol import Comparison, Judgement
 from tests.decoding.scene import Scene, settings
 

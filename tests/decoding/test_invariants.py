@@ -9,9 +9,10 @@ from lr_demo.benchmark.ideal import asynchronous_s, places
 from lr_demo.config import Mode, RunSettings, Schedule, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.answers import final_answer
 from lr_demo.events import Outcome as How
-from lr_demo.events import Role, StepPhase
+from lr_demo.events import Role
 from lr_demo.models.protocol import GREEDY, Sampling
 from lr_demo.models.story import SeededStory
+from lr_demo.run_state import StepPhase
 from tests.decoding.scene import Outcome, Scene, settings
 
 stories = st.builds(

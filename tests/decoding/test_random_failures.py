@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from lr_demo import limits
 from lr_demo.config import Mode, RunSettings, Schedule, VerifierKind
 from lr_demo.errors import ServerGone
-from lr_demo.events import Role, RoleDegraded, RoleRecovered, StepPhase
+from lr_demo.events import Role, RoleDegraded, RoleRecovered
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
+from lr_demo.run_state import StepPhase
 from lr_demo.verification.protocol import Comparison, Judgement
 from lr_demo.verification.simulated import SimulatedVerifier
 from tests.decoding.scene import Outcome, Scene, settings

@@ -6,8 +6,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import Schedule, VerifierKind
-from lr_demo.events import CycleStarted, PositionOpened, Role, StepKey, StepStarted
+from lr_demo.events import CycleStarted, PositionOpened, Role, StepStarted
 from lr_demo.models.story import SeededStory
+from lr_demo.run_state import StepKey
 from tests.decoding.scene import Outcome, Scene, settings
 
 scenes = st.builds(

@@ -7,7 +7,8 @@ import pytest
 
 from lr_demo.config import EndpointServer, Mode, Profile, RoleMap, RunSettings, VerifierKind
 from lr_demo.decoding.engine import decode
-from lr_demo.events import Event, fold
+from lr_demo.events import Event
+from lr_demo.run_state import fold
 from lr_demo.runs.roles import Casting
 from lr_demo.serving.endpoint import Endpoint
 

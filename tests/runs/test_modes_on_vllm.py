@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 
 from lr_demo.config import DraftedSpeculation, Mode, Proposals, RunSettings, VerifierKind, VllmServer, parse_profile
-from lr_demo.events import StepPhase
+from lr_demo.run_state import StepPhase
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunPhase
 from lr_demo.serving.endpoint import Endpoint

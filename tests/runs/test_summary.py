@@ -19,8 +19,8 @@ from lr_demo.events import (
     TokenSpeculation,
     Verdict,
     VerdictStarted,
-    fold,
 )
+from lr_demo.run_state import fold
 from lr_demo.runs.summary import percentile, summarize
 from tests.runs.events_of_a_run import started
 

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
-from lr_demo.events import RunFinished, RunStatus, fold
+from lr_demo.events import RunFinished, RunStatus
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
+from lr_demo.run_state import fold
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase

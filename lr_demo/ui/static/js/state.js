@@ -1,4 +1,4 @@
-// The state of a run: a fold of its events, as `RunState` in events.py. O(1) per event, no DOM.
+// The state of a run: a fold of its events, as `RunState` in run_state.py. O(1) per event, no DOM.
 
 /** A step as the log has it so far. `pieces` holds what was streamed until the step is complete. */
 function newStep(position, role, alternative, started) {
