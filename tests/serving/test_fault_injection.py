@@ -182,9 +182,9 @@ def test_a_run_survives_the_fault_of_a_server(manager: RunManager, server: str, 
 def test_a_target_that_is_given_up_fails_the_run_at_once_and_a_draft_does_not(
     manager: RunManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "RESTARTS", 0)
     dice = random.Random(1)
     until_ready(manager)
+    monkeypatch.setattr(limits, "RESTARTS", 0)
     race = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
     strike(manager, race.run, "draft", signal.SIGKILL, 0.5)
     check(manager, race.run)
