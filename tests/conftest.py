@@ -38,9 +38,9 @@ def vllm_endpoint() -> Iterator[Endpoint]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real engines share one worker, other modules have theirs; the first test that needs vLLM gets time to load it."""
+    """Tests of one engine share a worker, other modules have theirs; the first that needs vLLM gets time to load it."""
     for item in items:
-        real = any(item.get_closest_marker(engine) for engine in ("llamacpp", "vllm"))
-        item.add_marker(pytest.mark.xdist_group("engines" if real else item.nodeid.partition("::")[0]))
+        engines = [engine for engine in ("vllm", "llamacpp") if item.get_closest_marker(engine)]
+        item.add_marker(pytest.mark.xdist_group(engines[0] if engines else item.nodeid.partition("::")[0]))
         if "vllm_endpoint" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(900))

@@ -22,6 +22,7 @@ from lr_demo.serving.launch import HOST, Launch, milestones
 from lr_demo.serving.processes import Command, python_module
 
 PROPOSER = "lr_demo.proposals.vllm_proposer.DraftedStepProposer"
+ON_PROCESSORS = "lr_demo.serving.vllm_worker.OnProcessors"
 _CPU_BLOCK = 32
 """Tokens of a block of the KV cache on a CPU. Only whole blocks are shared between requests that begin alike, and
 vLLM's own 128 there is longer than most steps: each expansion and verdict would read up to 127 tokens again."""
@@ -85,6 +86,7 @@ def launch_vllm(
     else:
         argv += ["--kv-cache-memory-bytes", str(int(config.kv_cache_gib * 2**30))]
         argv += ["--block-size", str(_CPU_BLOCK)]
+        argv += ["--worker-extension-cls", ON_PROCESSORS]
         if config.devices == 1:  # several workers share the cores as vLLM sees fit
             environment |= _threads(config.cores)
         if preload := _openmp_library():

@@ -18,10 +18,12 @@ PROFILE = """
 name: smol-vllm
 description: SmolLM2 on vLLM in every role
 servers:
-  target: &plain
-    {engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true}
-  speculative: {<<: *plain, speculation: SPECULATION}
-roles: {target: target, speculative_target: speculative, draft: target, judge: target}
+  target:
+    {{engine: endpoint, base_url: "{0.base_url}", model: {0.model}, family: {0.family}, tokenizer: {0.vocabulary}}}
+  speculative:
+    {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true,
+      speculation: {1}}}
+roles: {{target: target, speculative_target: speculative, draft: target, judge: target}}
 """
 PROMPT = "Write the numbers from one to twenty as words, one on each line, then once more."
 PLAN = RunSettings(verifier=VerifierKind.EXACT, temperature=0, max_tokens=80, step_cap=24, lookahead=2)
@@ -36,8 +38,10 @@ pytestmark = [
 @pytest.fixture(
     scope="module", params=["{method: ngram}", "{method: drafted, ngram_tokens: 2}"], ids=["ngram", "drafted"]
 )
-def manager(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunManager]:
-    profile = parse_profile(PROFILE.replace("SPECULATION", request.param), "smol-vllm.yaml")
+def manager(
+    vllm_endpoint: Endpoint, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunManager]:
+    profile = parse_profile(PROFILE.format(vllm_endpoint, request.param), "smol-vllm.yaml")
     with RunManager(profile, tmp_path_factory.mktemp("traces"), hardware="a test machine") as manager:
         yield manager
 
@@ -54,12 +58,15 @@ def finished(manager: RunManager, mode: Mode, **changes: object) -> Race:
     return race
 
 
-def metrics(manager: RunManager, server: str) -> ServerMetrics:
-    detail = next(status.detail for status in manager.fleet_statuses() if status.name == server)
+def metrics(manager: RunManager) -> ServerMetrics:
+    """Of the speculative server."""
+    detail = next(status.detail for status in manager.fleet_statuses() if status.name == "speculative")
     return asyncio.run(read_metrics(Endpoint(detail.split()[-1], "vllm", "m", "M", "v", "f")))
 
 
-def test_greedy_answers_are_plain_decodings_and_nothing_stays_at_the_servers(manager: RunManager) -> None:
+def test_greedy_answers_are_plain_decodings_and_nothing_stays_at_the_servers(
+    manager: RunManager, vllm_endpoint: Endpoint
+) -> None:
     plain = finished(manager, Mode.AUTOREGRESSIVE).summary()
     assert plain.speculation is None
     for mode in (Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE):
@@ -73,15 +80,15 @@ def test_greedy_answers_are_plain_decodings_and_nothing_stays_at_the_servers(man
             assert StepPhase.CANCELLED in phases, "an answer of equal steps that ends leaves a draft behind it"
 
     deadline = time.monotonic() + IDLE_WITHIN_S
-    while any(metrics(manager, server).running for server in ("target", "speculative")):
+    while metrics(manager).running or asyncio.run(read_metrics(vllm_endpoint)).running:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_a_prefix_is_read_once(manager: RunManager) -> None:
-    before = metrics(manager, "speculative")
+    before = metrics(manager)
     finished(manager, Mode.LOOKAHEAD_SPECULATIVE)
-    after = metrics(manager, "speculative")
+    after = metrics(manager)
     assert after.cached_tokens - before.cached_tokens > 0.5 * (after.prompt_tokens - before.prompt_tokens)
 
 

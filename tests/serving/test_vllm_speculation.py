@@ -1,4 +1,4 @@
-"""vLLM with a draft model of the catalogue inside: fetched, converted, started, and its proposals counted."""
+"""vLLM with a draft model of the catalogue inside: fetched, converted, started, its proposals counted, and sampled."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from lr_demo.config import DraftModelSpeculation
+from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.telemetry import read_metrics
 from tests.engines import SMOL, VLLM_SMOL, one_server
 
@@ -15,10 +16,19 @@ from tests.engines import SMOL, VLLM_SMOL, one_server
 def test_a_draft_model_of_the_catalogue_proposes_tokens_inside_vllm() -> None:
     speculation = DraftModelSpeculation(method="draft_model", model=SMOL, tokens=3)
     with one_server(VLLM_SMOL.model_copy(update={"speculation": speculation})) as endpoint:
-        body = {"model": endpoint.model, "prompt": "One, two, three, four,", "max_tokens": 24, "temperature": 0}
-        httpx.post(f"{endpoint.base_url}/completions", json=body, timeout=120).raise_for_status()
+        greedy = _answer(endpoint, temperature=0)
         counted = asyncio.run(read_metrics(endpoint))
+        assert _answer(endpoint, temperature=0.7, top_k=1) == greedy
+        assert _answer(endpoint, temperature=0.7, top_p=1e-6) == greedy
+        assert _answer(endpoint, temperature=0.01) == greedy
+        assert _answer(endpoint, temperature=1.5, seed=1) != greedy
     assert counted.proposed_tokens >= 3
     assert (
         counted.accepted_tokens >= 0.7 * counted.proposed_tokens
     )  # the same model proposes; the last ones are cut off
+
+
+def _answer(endpoint: Endpoint, **sampling: float) -> str:
+    body = {"model": endpoint.model, "prompt": "One, two, three, four,", "max_tokens": 24, **sampling}
+    answer = httpx.post(f"{endpoint.base_url}/completions", json=body, timeout=120).raise_for_status().json()
+    return str(answer["choices"][0]["text"])
