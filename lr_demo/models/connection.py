@@ -1,6 +1,6 @@
 """HTTP to one model server through the `openai` client: typed answers, streams, and one kind of error."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
@@ -18,11 +18,19 @@ _WORTH_ASKING_AGAIN = frozenset({408, 409, 425, 429})
 _KEEP_ALIVE_S = 2.0
 """Less than the servers' own 5 s, so that none closes a connection in the moment it is used again."""
 
+_BROKEN = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+"""What is behind a request whose connection broke; one that was never made, or is silent, is neither."""
+
+T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Connection:
     """The one client of a model server; any number of requests at once.
+
+    A request whose connection breaks before the answer begins is sent once more, on a connection made for it: a
+    server may close one that idled in the moment in which it is used again. That may be repeated which does no
+    harm (RFC 9110, section 9.2.2), and here it does none: what is asked of a model changes nothing at its server.
 
     `given_up` says why nobody will start the server again, or None while it is up or may come back.
     """
@@ -37,12 +45,10 @@ class Connection:
             base_url=self._base_url,
             api_key=endpoint.api_key,
             max_retries=0,  # whether to try again is for the engine to say
-            http_client=httpx2.AsyncClient(
-                limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
-                timeout=_timeout(limits.SHORT_ANSWER_S),
-                follow_redirects=True,
-            ),
+            http_client=_http_client(httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S)),
         )
+        self._without_keeping: AsyncOpenAI | None = None
+        """The same with a new connection for each request; made when it is first needed."""
 
     async def get(self, path: str, shape: type[Shape]) -> Shape:
         """The answer to a GET below `/v1`.
@@ -51,7 +57,7 @@ class Connection:
             ModelError: no answer, or not of this shape.
         """
         with self._failures():
-            return shape.model_validate(await self._client.get(path, cast_to=object))
+            return shape.model_validate(await self._ask(lambda client: client.get(path, cast_to=object)))
 
     async def post(
         self, path: str, body: Mapping[str, object], shape: type[Shape], *, silence_s: float = limits.SHORT_ANSWER_S
@@ -62,11 +68,11 @@ class Connection:
             ModelError: no answer, or not of this shape.
         """
         with self._failures():
-            answer = await self._client.post(
-                self._root + path,
-                cast_to=object,
-                content=orjson.dumps(body),
-                options={"timeout": _timeout(silence_s)},
+            content = orjson.dumps(body)
+            answer = await self._ask(
+                lambda client: client.post(
+                    self._root + path, cast_to=object, content=content, options={"timeout": _timeout(silence_s)}
+                )
             )
             return shape.model_validate(answer)
 
@@ -80,13 +86,16 @@ class Connection:
             ModelError: no answer, one that breaks off, or not of this shape.
         """
         with self._failures():
-            stream = await self._client.post(
-                self._root + path,
-                cast_to=object,
-                content=orjson.dumps(body),
-                options={"timeout": _timeout(limits.STREAM_SILENCE_S)},
-                stream=True,
-                stream_cls=AsyncStream[object],
+            content = orjson.dumps(body)
+            stream = await self._ask(
+                lambda client: client.post(
+                    self._root + path,
+                    cast_to=object,
+                    content=content,
+                    options={"timeout": _timeout(limits.STREAM_SILENCE_S)},
+                    stream=True,
+                    stream_cls=AsyncStream[object],
+                )
             )
             async with aclosing(stream):
                 async for event in stream:
@@ -95,6 +104,20 @@ class Connection:
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
+        if self._without_keeping is not None:
+            await self._without_keeping.close()
+
+    async def _ask(self, ask: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
+        """The answer to a request, or its beginning where it is streamed."""
+        try:
+            return await ask(self._client)
+        except openai.APIConnectionError as error:
+            if not isinstance(error.__cause__, _BROKEN):
+                raise
+        if self._without_keeping is None:
+            fresh = _http_client(httpx2.Limits(max_connections=None, max_keepalive_connections=0))
+            self._without_keeping = self._client.copy(http_client=fresh)
+        return await ask(self._without_keeping)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -127,6 +150,10 @@ class Connection:
         """Why there is no answer: the reason the server was given up, where it was."""
         reason = self._given_up()
         return ModelError(otherwise) if reason is None else ServerGone(f"the server of {self.name} is gone: {reason}")
+
+
+def _http_client(connections: httpx2.Limits) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(limits=connections, timeout=_timeout(limits.SHORT_ANSWER_S), follow_redirects=True)
 
 
 def _timeout(silence_s: float) -> httpx2.Timeout:

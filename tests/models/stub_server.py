@@ -42,12 +42,16 @@ Handler = Callable[[Body], Answer | Stream]
 
 @dataclass
 class StubServer:
-    """What it was asked, and whether the client of a stream that hangs has gone."""
+    """What it was asked, and whether the client of a stream that hangs has gone.
+
+    It closes the connection of the next `unanswered` requests without a word.
+    """
 
     routes: Mapping[str, Handler]
     asked: list[tuple[str, Body]] = field(default_factory=list)
     client_gone: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
+    unanswered: int = 0
 
     def bodies(self, path: str) -> list[Body]:
         return [body for asked, body in self.asked if asked == path]
@@ -62,6 +66,10 @@ class StubServer:
         lengths = [int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length:")]
         body = json.loads(await reader.readexactly(lengths[0])) if lengths and lengths[0] else {}
         self.asked.append((path, body))
+        if self.unanswered:
+            self.unanswered -= 1
+            writer.close()
+            return
         answer = self.routes[path](body) if path in self.routes else Answer({"error": {"message": "no such path"}}, 404)
         if isinstance(answer, Answer):
             content = json.dumps(answer.body).encode()

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import pytest
 from pydantic import BaseModel
@@ -40,6 +40,12 @@ BYTES = {
 """The fake vocabulary: 5, 6 and 7 are the bytes of one character, 0 ends an answer."""
 END = 0
 WHOLE = " \N{SLIGHTLY SMILING FACE}"
+
+
+class Anything(BaseModel):
+    """The shape of an answer of which nothing is read."""
+
+
 REQUEST = GenerationRequest([8], 20, ("\n\n",), Sampling(0.6, 0.9, 20, 0.05), seed=7)
 
 
@@ -236,6 +242,50 @@ def test_a_server_that_hangs_is_not_waited_for_for_ever() -> None:
             await connection.close()
             async with asyncio.timeout(5):
                 await stub.client_gone.wait()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("path", "ask"),
+    [
+        ("/v1/models", lambda connection: connection.get("/models", Anything)),
+        ("/tokenize", lambda connection: connection.post("/tokenize", {"a": 1}, Anything)),
+        ("/v1/completions", lambda connection: anext(connection.stream("/v1/completions", {"a": 1}, Anything))),
+    ],
+)
+def test_a_request_whose_connection_breaks_before_the_answer_begins_is_sent_once_more(
+    path: str, ask: Callable[[Connection], Awaitable[object]]
+) -> None:
+    routes = vllm(Stream([vllm_event([1], "Hi", "length")])) | {"/tokenize": lambda body: Answer({"tokens": [8]})}
+
+    async def run() -> None:
+        async with stub_server(routes) as stub:
+            connection = Connection(stub.endpoint("vllm"))
+            stub.unanswered = 1
+            assert await ask(connection)
+            asked = stub.bodies(path)
+            assert len(asked) == 2
+            assert asked[0] == asked[1]
+            stub.unanswered = 2
+            with pytest.raises(ModelError, match=r"the stub cannot be reached .*disconnected without sending"):
+                await ask(connection)
+            assert len(stub.bodies(path)) == 4
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_breaks_off_is_not_asked_for_again() -> None:
+    async def run() -> None:
+        async with stub_server(vllm(Stream([vllm_event([1], "Hi")], After.DROP))) as stub:
+            model = OpenAIModel(stub.endpoint("vllm"))
+            chunks = model.generate(REQUEST)
+            assert (await anext(chunks)).text == "Hi"
+            with pytest.raises(ModelError, match="the stub cannot be reached"):
+                await anext(chunks)
+            assert len(stub.bodies("/v1/completions")) == 1
+            await model.close()
 
     asyncio.run(run())
 
