@@ -189,6 +189,16 @@ class StepCommitted(_Event):
     """Tokens of the step as the target counts them."""
 
 
+class DraftedAhead(_Event):
+    """A draft beside a target in plain decoding wrote on: all it has written so far, for token proposals alone."""
+
+    type: Literal["drafted_ahead"] = "drafted_ahead"
+    tokens: int
+    """Tokens the draft wrote."""
+    confirmed: int
+    """Of these, tokens that stand in the target's text where the draft saw them, that of its current step included."""
+
+
 class RoleDegraded(_Event):
     type: Literal["role_degraded"] = "role_degraded"
     role: Role
@@ -244,6 +254,7 @@ Event = Annotated[
     | VerdictStarted
     | Verdict
     | StepCommitted
+    | DraftedAhead
     | RoleDegraded
     | RoleRecovered
     | RunFinished,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lr_demo.events import (
     CycleStarted,
+    DraftedAhead,
     Event,
     Outcome,
     PositionOpened,
@@ -91,6 +92,8 @@ class RunState:
     degraded: dict[Role, str] = field(default_factory=dict)
     tokens_written: dict[Role, int] = field(default_factory=lambda: {Role.TARGET: 0, Role.DRAFT: 0})
     """Tokens each role wrote, kept or not."""
+    drafted_ahead: DraftedAhead = field(default_factory=lambda: DraftedAhead(tokens=0, confirmed=0))
+    """What a draft beside the target has written; `tokens_written` holds it."""
 
     @property
     def status(self) -> RunStatus:
@@ -141,6 +144,9 @@ class RunState:
                 step = self._step(event)
                 step.phase = StepPhase(event.outcome)
                 self.answer.append(CommittedStep(step.key, event.outcome, event.tokens, event.t, self.cycle))
+            case DraftedAhead():
+                self.tokens_written[Role.DRAFT] += event.tokens - self.drafted_ahead.tokens
+                self.drafted_ahead = event
             case RoleDegraded():
                 self.degraded[event.role] = event.reason
             case RoleRecovered():

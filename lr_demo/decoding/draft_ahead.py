@@ -13,7 +13,7 @@ from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.step import Emit, never_silent
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.errors import ModelError
-from lr_demo.events import Role, RoleDegraded, RoleRecovered
+from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered
 from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
 
 AHEAD = 48
@@ -41,8 +41,15 @@ class DraftAhead:
         """What the target wrote."""
         self._drafted: list[int] = []
         """What the draft holds it for: an answer from the same start."""
+        self._begin = 0
+        """Place in the answer of the first drafted token; what is before is the target's own."""
         self._agreed = 0
         """So many tokens of both were compared and are the same."""
+        self._confirmed: list[int] = []
+        """Places in the answer that the draft wrote as the target did, in order."""
+        self._tokens = 0
+        """Tokens the draft wrote."""
+        self._told = DraftedAhead(tokens=0, confirmed=0)
         self._diverged = False
         self._news = asyncio.Event()
         self._suggestions: list[Suggestion] = []
@@ -57,6 +64,8 @@ class DraftAhead:
         """The target's last tokens do not count: it writes them again."""
         del self._answer[len(self._answer) - tokens :]
         self._agreed = min(self._agreed, len(self._answer))
+        while self._confirmed and self._confirmed[-1] >= len(self._answer):
+            self._confirmed.pop()
 
     async def run(self) -> None:
         """Draft until cancelled."""
@@ -65,6 +74,7 @@ class DraftAhead:
         finally:
             for suggestion in self._suggestions:
                 suggestion.withdraw()
+            self._tell()
 
     async def _draft_for_ever(self) -> None:
         pause = 0.0
@@ -91,7 +101,8 @@ class DraftAhead:
         """
         if self._diverged or len(self._answer) > len(self._drafted):
             self._drafted = self._answer.copy()
-            self._agreed, self._diverged = len(self._answer), False
+            self._begin = self._agreed = len(self._answer)
+            self._diverged = False
         start = len(self._drafted)
         suggestion = Suggestion(self._target, [*self._prompt, *self._drafted])
         self._suggestions.append(suggestion)
@@ -103,23 +114,36 @@ class DraftAhead:
         )
         model = self._draft_text.model
         listening = never_silent(model, Role.DRAFT, unread=len(request.prompt))
-        async with listening as heard, aclosing(model.generate(request)) as chunks:
-            async for chunk in chunks:
-                heard()
-                self._drafted += chunk.token_ids
-                suggestion.add(chunk.token_ids)
-                self._compare()
-                if self._diverged:
-                    return False
-                if chunk.finish is not None:
-                    return chunk.finish is Finish.END
-        return False
+        try:
+            async with listening as heard, aclosing(model.generate(request)) as chunks:
+                async for chunk in chunks:
+                    heard()
+                    self._drafted += chunk.token_ids
+                    self._tokens += len(chunk.token_ids)
+                    suggestion.add(chunk.token_ids)
+                    self._compare()
+                    if self._diverged:
+                        return False
+                    if chunk.finish is not None:
+                        return chunk.finish is Finish.END
+            return False
+        finally:
+            self._tell()
 
     def _compare(self) -> None:
         both = min(len(self._answer), len(self._drafted))
-        if self._answer[self._agreed : both] != self._drafted[self._agreed : both]:
-            self._diverged = True
-        self._agreed = both
+        while self._agreed < both and self._answer[self._agreed] == self._drafted[self._agreed]:
+            if self._agreed >= self._begin:
+                self._confirmed.append(self._agreed)
+            self._agreed += 1
+        self._diverged = self._diverged or self._agreed < both
+
+    def _tell(self) -> None:
+        """Say what the draft has written so far, where that is more than was said."""
+        now = DraftedAhead(tokens=self._tokens, confirmed=len(self._confirmed))
+        if (now.tokens, now.confirmed) != (self._told.tokens, self._told.confirmed):
+            self._told = now
+            self._emit(now)
 
     async def _until_needed(self, ended: bool) -> None:
         """Until the target went another way, or has used half of what was drafted."""

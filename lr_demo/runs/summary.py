@@ -70,9 +70,9 @@ class Summary(BaseModel):
     mean_accepted_run: float | None
     """Accepted steps per cycle (from one correction to the next), over the cycles with a decided step."""
     drafted_tokens: int
-    """Tokens the draft wrote, kept or not, in its own tokens."""
+    """Tokens the draft wrote, kept or not, in its own tokens; those it wrote ahead for token proposals among them."""
     wasted_draft_tokens: int
-    """Drafted tokens that are not in the answer."""
+    """Drafted tokens that are not in the answer; of those written ahead, the ones that the target did not confirm."""
     wasted_target_tokens: int
     """Target tokens that neither are in the answer nor decided one of its steps: expansions of text that
     was thrown away. The step that a kept drafted one was compared with is not counted as wasted."""
@@ -123,7 +123,9 @@ def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
         acceptance_rate=_ratio(accepted, accepted + corrected),
         mean_accepted_run=_ratio(accepted, len(cycles)),
         drafted_tokens=state.tokens_written[Role.DRAFT],
-        wasted_draft_tokens=state.tokens_written[Role.DRAFT] - _used(state, Role.DRAFT),
+        wasted_draft_tokens=(
+            state.tokens_written[Role.DRAFT] - _used(state, Role.DRAFT) - state.drafted_ahead.confirmed
+        ),
         wasted_target_tokens=state.tokens_written[Role.TARGET] - _used(state, Role.TARGET),
         verdict_latency_p50_s=percentile(latencies, 0.50),
         verdict_latency_p95_s=percentile(latencies, 0.95),

@@ -1,6 +1,8 @@
 """Drafted steps as token proposals, on the simulated models in virtual time: nothing but the time changes."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from itertools import takewhile
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import DraftedSpeculation, Mode, Proposals, VerifierKind
-from lr_demo.events import RoleDegraded
-from lr_demo.models.simulated import Failure
+from lr_demo.events import DraftedAhead, Role, RoleDegraded
+from lr_demo.models.protocol import Chunk, GenerationRequest
+from lr_demo.models.simulated import Failure, SimulatedModel
 from lr_demo.models.story import SeededStory
 from tests.decoding.scene import Outcome, Scene, settings
 
@@ -78,6 +81,63 @@ def test_a_draft_that_hangs_or_fails_costs_only_its_proposals() -> None:
 def test_a_target_that_fails_in_between_goes_on_where_it_was() -> None:
     scene = Scene(ALIKE, speculation=DRAFTED, target_failures={0: Failure(after_tokens=50)})
     assert run(scene, Mode.SPECULATIVE).answer_ids() == plain(Scene(ALIKE, words=scene.words)).answer_ids()
+
+
+class Overheard:
+    """What the drafts were asked, and what they wrote."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.requests: list[tuple[list[int], list[int]]] = []
+        generate = SimulatedModel.generate
+
+        async def listen(model: SimulatedModel, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+            written: list[int] = []
+            if model.name == "draft":
+                self.requests.append((list(request.prompt), written))
+            async for chunk in generate(model, request):
+                written += chunk.token_ids
+                yield chunk
+
+        monkeypatch.setattr(SimulatedModel, "generate", listen)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(written) for _, written in self.requests)
+
+    def confirmed(self, answer: list[int]) -> int:
+        """Tokens that stand in the answer behind the text they were drafted for."""
+        whole = self.requests[0][0] + answer  # the first request is made before the target has written anything
+        places: set[int] = set()
+        for prompt, written in self.requests:
+            pairs = zip([*prompt, *written], whole, strict=False)
+            places |= set(range(len(prompt), len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))))
+        return len(places)
+
+
+@pytest.mark.parametrize("draft_s", [0.001, 0.006, 0.03])
+@pytest.mark.parametrize(("acceptance", "identical"), [(1.0, 1.0), (0.9, 0.8), (0.5, 0.3), (0.0, 0.0)])
+def test_what_a_draft_wrote_ahead_is_in_the_trace_with_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch, acceptance: float, identical: float, draft_s: float
+) -> None:
+    overheard = Overheard(monkeypatch)
+    story = SeededStory(steps=12, tokens_per_step=20, acceptance=acceptance, identical=identical)
+    outcome = run(Scene(story, speculation=DRAFTED, draft_s=draft_s, chunk_tokens=3), Mode.SPECULATIVE)
+    told = outcome.state.drafted_ahead
+    assert told.tokens == overheard.tokens == outcome.state.tokens_written[Role.DRAFT] > 0
+    assert told.confirmed == overheard.confirmed(outcome.answer_ids())
+    assert [event for event in outcome.events if isinstance(event, DraftedAhead)][-1] == told
+
+
+def test_what_a_failed_target_takes_back_is_not_confirmed() -> None:
+    failures = {number: Failure(after_tokens=30) for number in range(8)}
+    outcome = run(Scene(ALIKE, speculation=DRAFTED, draft_s=0.002, target_failures=failures), Mode.SPECULATIVE)
+    told = outcome.state.drafted_ahead
+    assert 0 < told.confirmed <= min(told.tokens, len(outcome.answer_ids()))
+
+
+def test_steps_that_are_drafted_are_not_counted_twice() -> None:
+    outcome = run(Scene(ALIKE, speculation=DRAFTED, draft_s=0.002), Mode.LOOKAHEAD_SPECULATIVE)
+    assert outcome.state.drafted_ahead.tokens == 0
 
 
 def test_a_run_of_the_same_prompt_does_not_profit_from_an_earlier_one() -> None:

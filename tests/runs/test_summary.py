@@ -4,6 +4,7 @@ import pytest
 
 from lr_demo.events import (
     CycleStarted,
+    DraftedAhead,
     Event,
     Outcome,
     PositionOpened,
@@ -96,6 +97,14 @@ def test_the_figures_of_a_lookahead_run() -> None:
     assert summary.verdict_latency_p95_s == pytest.approx(0.83)
     assert summary.time_to_final_answer_s == 6.0  # when "the answer is 12" was committed
     assert (summary.baseline, summary.speedup) == (None, None)
+
+
+def test_what_was_drafted_ahead_counts_as_drafted_and_unless_confirmed_as_wasted() -> None:
+    script = Script().step(0, Role.TARGET, "all of it", 50).add(DraftedAhead(tokens=40, confirmed=10))
+    script.commit(0, Role.TARGET, Outcome.TARGET, 50).add(DraftedAhead(tokens=90, confirmed=35))
+    summary = summarize(fold(script.end().events))
+    assert (summary.drafted_tokens, summary.wasted_draft_tokens) == (90, 55)
+    assert summary.wasted_target_tokens == 0
 
 
 def test_a_finished_baseline_gives_the_speedup() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
+from lr_demo.config import DraftedSpeculation, Mode, Profile, RunSettings, VerifierKind, parse_profile
 from lr_demo.events import RunFinished, RunStatus
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
@@ -17,6 +17,7 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
 from lr_demo.serving.status import ServerState, ServerStatus
 from lr_demo.ui.static_files import address
+from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import slow_profile, steady_profile
 from tests.ui.recorded import LOOKAHEAD, STORY, record, record_race
 from tests.ui.site import serving
@@ -278,9 +279,17 @@ def test_nothing_is_wider_than_the_page(page: Page, site: str, traces: Path, wid
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_fold_of_the_page_is_the_fold_of_the_events(page: Page, site: str, traces: Path) -> None:
-    settings = LOOKAHEAD.model_copy(update={"width": 2, "lookahead": 4})
-    events = record(traces, "wide1", settings=settings)
+@pytest.mark.parametrize(
+    ("run", "changed", "scene"),
+    [
+        ("wide1", {"width": 2, "lookahead": 4}, Scene(story=STORY)),
+        ("ahead1", {"mode": Mode.SPECULATIVE}, Scene(story=STORY, speculation=DraftedSpeculation(method="drafted"))),
+    ],
+)
+def test_the_fold_of_the_page_is_the_fold_of_the_events(
+    page: Page, site: str, traces: Path, run: str, changed: dict[str, object], scene: Scene
+) -> None:
+    events = record(traces, run, settings=LOOKAHEAD.model_copy(update=changed), scene=scene)
     state = fold(events)
     visit(page, site)
     found = page.evaluate(
@@ -291,6 +300,7 @@ def test_the_fold_of_the_page_is_the_fold_of_the_events(page: Page, site: str, t
           const steps = [...state.positions.values()].flatMap((p) => [p.target, ...p.drafts].filter(Boolean));
           return {
             status: state.status, cycle: state.cycle, written: state.written, tokens: state.tokens,
+            ahead: state.draftedAhead,
             text: state.answer.map((p) => stepText(p.committed.step)).join(""),
             steps: steps.map((s) => [s.position, s.role, s.alternative, s.phase, s.tokens, stepText(s)]),
           };
@@ -300,6 +310,7 @@ def test_the_fold_of_the_page_is_the_fold_of_the_events(page: Page, site: str, t
     assert found["status"] == state.status
     assert found["cycle"] == state.cycle
     assert found["written"] == {role.value: tokens for role, tokens in state.tokens_written.items()}
+    assert found["ahead"] == state.drafted_ahead.model_dump(include={"tokens", "confirmed"})
     assert found["tokens"] == sum(step.tokens for step in state.answer)
     assert found["text"] == state.text()
     expected = [[k.position, k.role, k.alternative, s.phase, s.tokens, s.text] for k, s in state.steps.items()]

@@ -41,6 +41,7 @@ export class RunState {
     this.tokens = 0; // of the answer
     this.degraded = new Map();
     this.written = { target: 0, draft: 0 };
+    this.draftedAhead = { tokens: 0, confirmed: 0 }; // by a draft beside the target; `written` holds it
   }
 
   get status() {
@@ -137,6 +138,10 @@ export class RunState {
         this.answer.push(position);
         break;
       }
+      case "drafted_ahead":
+        this.written.draft += event.tokens - this.draftedAhead.tokens;
+        this.draftedAhead = { tokens: event.tokens, confirmed: event.confirmed };
+        break;
       case "role_degraded":
         this.degraded.set(event.role, event.reason);
         break;
