@@ -72,7 +72,11 @@ def run(
     parallel_budget: Annotated[int | None, typer.Option(help="M: most sequences the target decodes at once.")] = None,
     schedule: Annotated[Schedule | None, typer.Option(help="Asynchronous, or in batches.")] = None,
     proposals: Annotated[
-        Proposals | None, typer.Option(help="SD and LR+SD: token proposals, on a server that takes drafted steps.")
+        Proposals | None,
+        typer.Option(
+            help="SD and LR+SD on a target that takes drafted steps: its token proposals. "
+            "Elsewhere it changes nothing, which is said."
+        ),
     ] = None,
     verifier: Annotated[VerifierKind | None, typer.Option(help="What compares steps.")] = None,
     threshold: Annotated[
@@ -125,6 +129,8 @@ def run(
         },
     )
     check_runnable(chosen, settings)  # before any server is started
+    if proposals is not None and not (settings.mode.speculates_tokens and chosen.takes_drafted_steps):
+        _say(_without_drafted_proposals(proposals, settings.mode, chosen), style="yellow")
     with RunManager(chosen) as manager:
         if baseline is None:
             baseline = manager.find_baseline(text, settings) is not None
@@ -257,6 +263,16 @@ def _head(path: Path) -> bytes:
     """The file, or as much as is more than a prompt may hold."""
     with path.open("rb") as file:
         return file.read(_MOST_BYTES)
+
+
+def _without_drafted_proposals(proposals: Proposals, mode: Mode, profile: Profile) -> str:
+    """Why the choice of token proposals changes nothing in a run."""
+    if not mode.speculates_tokens:
+        return f"--proposals {proposals} changes nothing: mode {mode} is without token-level speculation"
+    return (
+        f"--proposals {proposals} changes nothing: no target of profile {profile.name} takes drafted steps "
+        "(speculation of method drafted, with a draft)"
+    )
 
 
 def _profile(name_or_path: str | None) -> Profile:

@@ -20,7 +20,7 @@ from lr_demo.cli import main
 from lr_demo.events import RunStarted
 from lr_demo.runs.traces import read_trace
 from lr_demo.terminal import plain
-from tests.runs.simulated_profile import SLOW, STEADY, TEXT
+from tests.runs.simulated_profile import DRAFTED, REPLICAS, SLOW, STEADY, TEXT
 
 pytestmark = pytest.mark.realtime
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,6 +228,26 @@ def test_a_mistake_ends_with_code_2_and_one_sentence(
     assert done.out == ""
     assert done.err.count("\n") == 1
     assert shell.traces() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "said"),
+    [
+        (DRAFTED, "speculative", ""),
+        (DRAFTED, "lookahead+speculative", ""),
+        (DRAFTED, "lookahead", "--proposals ngram changes nothing: mode lookahead is without"),
+        (REPLICAS, "speculative", "--proposals ngram changes nothing: no target of profile simulated-replicas takes"),
+    ],
+)
+def test_a_choice_of_proposals_that_changes_nothing_is_said(
+    shell: Shell, here: Command, text: str, mode: str, said: str
+) -> None:
+    shell.profile.write_text(text)
+    done = here(*solve(shell, "--mode", mode, "--proposals", "ngram", "--json"))
+    assert done.code == 0
+    assert said in done.err
+    assert bool(said) == ("changes nothing" in done.err)
+    assert "changes nothing" not in here(*solve(shell, "--mode", mode, "--json")).err
 
 
 def test_a_mistake_in_a_process_of_its_own(shell: Shell) -> None:

@@ -9,8 +9,9 @@ from typing import Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from lr_demo.config.servers import ServerConfig, SimulatedServer, VllmServer
+from lr_demo.config.servers import EndpointServer, ServerConfig, SimulatedServer, VllmServer
 from lr_demo.config.settings import RunSettings, VerifierKind
+from lr_demo.config.speculation import DraftedSpeculation
 from lr_demo.config.strict import Strict
 from lr_demo.errors import ConfigError
 
@@ -89,6 +90,14 @@ class Profile(Strict):
     @property
     def simulated(self) -> bool:
         return any(isinstance(server, SimulatedServer) for server in self.servers.values())
+
+    @property
+    def takes_drafted_steps(self) -> bool:
+        """Whether the target of the modes with token-level speculation takes a draft's text as token proposals."""
+        server = self.servers[self.roles.speculative_target or self.roles.target]
+        if isinstance(server, EndpointServer) or self.roles.draft is None:
+            return False
+        return isinstance(server.speculation, DraftedSpeculation)
 
     def missing_for(self, settings: RunSettings) -> list[str]:
         """What this profile lacks for these settings, in words; empty when they can run."""

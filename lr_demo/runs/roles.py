@@ -76,10 +76,8 @@ def server_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
 
 def _drafts_tokens(profile: Profile, settings: RunSettings) -> bool:
     """Whether the draft writes beside a target that takes its text as proposals."""
-    if not settings.mode.speculates_tokens or settings.proposals is not Proposals.DRAFTED:
-        return False
-    server = profile.servers[profile.roles.speculative_target or profile.roles.target]
-    return not isinstance(server, EndpointServer) and isinstance(server.speculation, DraftedSpeculation)
+    suggests = settings.mode.speculates_tokens and settings.proposals is Proposals.DRAFTED
+    return suggests and profile.takes_drafted_steps
 
 
 def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Controls:
     def show(self, profile: Profile, settings: RunSettings) -> dict[Component, Update]:
         """Updates that make the form offer what a profile allows, and say these settings as far as it allows them."""
         settings = fitting(profile, settings)
-        updates = applicable(self, settings.mode, settings.verifier)
+        updates = applicable(self, profile, settings.mode, settings.verifier)
         for name, component in self.settings().items():
             update = {**updates.get(component, gr.update()), **_offered(profile, settings).get(name, {})}
             updates[component] = {**update, "value": getattr(settings, name)}
@@ -141,7 +141,8 @@ def build_controls(profile: Profile) -> Controls:
             [("drafted steps", Proposals.DRAFTED.value), ("n-grams", Proposals.NGRAM.value)],
             value=defaults.proposals.value,
             label="Token proposals",
-            info="Where the target’s server takes drafted steps",
+            info="What the target checks several tokens at a time",
+            elem_id="ll-proposals",
         )
         method = gr.Radio(
             [("expectation", ScoreMethod.EXPECTATION.value), ("greedy", ScoreMethod.GREEDY.value)],
@@ -184,7 +185,7 @@ def build_controls(profile: Profile) -> Controls:
         step_cap=cap,
         remeasure=remeasure,
     )
-    for component, update in applicable(controls, mode, defaults.verifier).items():
+    for component, update in applicable(controls, profile, mode, defaults.verifier).items():
         if "visible" in update:
             component.visible = bool(update["visible"])
     return controls
@@ -217,15 +218,15 @@ def _offered(profile: Profile, settings: RunSettings) -> dict[str, Update]:
     }
 
 
-def applicable(controls: Controls, mode: Mode, verifier: VerifierKind) -> dict[Component, Update]:
-    """Which controls there are in a mode, and the threshold's scale."""
+def applicable(controls: Controls, profile: Profile, mode: Mode, verifier: VerifierKind) -> dict[Component, Update]:
+    """Which controls mean something in a mode on a profile's servers, and the threshold's scale."""
     compares, scores = mode.compares_steps, mode is Mode.SPECREASON
     updates: dict[Component, Update] = {
         getattr(controls, name): gr.update(visible=compares)
         for name in ("lookahead", "width", "verifier", "schedule", "parallel_budget")
     }
     updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
-    updates[controls.proposals] = gr.update(visible=mode.speculates_tokens)
+    updates[controls.proposals] = gr.update(visible=mode.speculates_tokens and profile.takes_drafted_steps)
     updates[controls.remeasure] = gr.update(visible=mode is not Mode.AUTOREGRESSIVE)
     updates[controls.threshold] = gr.update(**_threshold(mode, verifier, None))
     return updates

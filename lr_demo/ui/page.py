@@ -118,7 +118,7 @@ def _wire(
 
     def fit(values: Values) -> Updates:
         mode, verifier = Mode(str(values[controls.mode])), VerifierKind(str(values[controls.verifier]))
-        return applicable(controls, mode, verifier)
+        return applicable(controls, manager.profile, mode, verifier)
 
     def take_example(title: str) -> Update:
         chosen: Update = gr.update(value=next(example.prompt for example in EXAMPLES if example.title == title))
@@ -129,7 +129,7 @@ def _wire(
     gr.on([run.click, controls.prompt.submit], start, inputs=controls.all(), outputs=started, **private)
     stop.click(end, inputs=stage, outputs=stop, **private)
     stage.ended(lambda: gr.update(interactive=False), outputs=stop, queue=False, **private)
-    fitted = list(applicable(controls, Mode.LOOKAHEAD, VerifierKind.EXACT))
+    fitted = list(applicable(controls, manager.profile, Mode.LOOKAHEAD, VerifierKind.EXACT))
     gr.on(
         [controls.mode.input, controls.verifier.input],
         fit,

@@ -22,6 +22,8 @@ servers:
 roles: {target: target, speculative_target: speculative, draft: draft, judge: judge}
 simulation: {steps: 6, tokens_per_step: 8, verdict_ms: 2}
 """
+DRAFTED = REPLICAS.replace("{tokens: 4, acceptance: 0.7}", "{method: drafted}").replace("replicas", "drafted")
+"""The second target takes drafted steps as token proposals."""
 SLOW = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 200.0").replace("simulated-quick", "simulated-slow")
 
 STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 120.0").replace("simulated-quick", "simulated-steady")
@@ -34,6 +36,10 @@ def quick_profile() -> Profile:
 def replicated_profile(ms_per_token: float = 1.0) -> Profile:
     """Plain and speculative target on servers of their own."""
     return parse_profile(REPLICAS.replace("ms_per_token: 1.0", f"ms_per_token: {ms_per_token}"), "replicas.yaml")
+
+
+def drafted_profile() -> Profile:
+    return parse_profile(DRAFTED, "drafted.yaml")
 
 
 def slow_profile() -> Profile:
