@@ -8,7 +8,8 @@ Times are seconds. Together they bound what a failure costs a run:
   wait for the role, else after `JUDGE_PATIENCE_S`, or for the draft of the synchronous schedule and of SpecReason
   after `silence_s`, and after `drafted_step_s` where it writes on.
   From then on it waits for neither: one attempt after another, beside the run, finds out when the role is back.
-- a server that hangs: killed and started again after `QUIET_S` + `HEALTH_LIMIT_S` at most.
+- a server that hangs: killed and started again after `QUIET_S` + `HEALTH_LIMIT_S` at most; while it loads, after
+  `LOADING_SILENCE_S` + `HEALTH_PERIOD_S`.
 """
 
 from lr_demo.events import Role
@@ -86,10 +87,17 @@ HEALTH_LIMIT_S = 120.0
 QUIET_S = 60.0
 """A vLLM server none of whose figures changed for so long is asked for one token: its front answers even where its
 engine hangs."""
+LOADING_SILENCE_S = 300.0
+"""A server that loads and, for so long, neither says nor computes anything is ended and started again. Capturing graphs
+and compiling may be silent for minutes, but compute; a network disk that comes back after its server was started again,
+or another process that holds a lock, may take two or three."""
+LOADING_CPU_S = 1.0
+"""Less processor time than that within it is none: threads that wait and look around now and then use some tenths.
+Reading weights takes more than that for each two or three gigabytes, whatever the disk."""
 RESTARTS = 3
 """A server that dies is started again so often …"""
 RESTART_WINDOW_S = 600.0
-"""… within so many seconds; then it is given up until somebody restarts it."""
+"""… within so many seconds, or without having been ready in between; then it is given up until somebody restarts it."""
 FIRST_RESTART_PAUSE_S = 0.5
 LONGEST_RESTART_PAUSE_S = 30.0
 """Before the first restart, and at most; four times as long before each further one, since memory and ports may need

@@ -1,7 +1,7 @@
-"""Why a server died, as far as its log tells."""
+"""Why a server died or hangs, as far as its log tells."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lr_demo.serving.processes import Ended
@@ -102,6 +102,31 @@ _REASONS: Sequence[tuple[re.Pattern[str], str]] = tuple(
     )
 )
 """What an engine says when it dies, and what that means; the first that is found counts."""
+_WAITS_FOR: Sequence[tuple[re.Pattern[str], str]] = tuple(
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for pattern, reason in (
+        (
+            r"world_size=(?!1\b)\d|using nccl|nccl (info|version)|custom_all_reduce",
+            "its GPUs wait for each other: start again with NCCL_DEBUG=INFO in the environment to see for which; in a "
+            "container give it more shared memory (--shm-size), and try NCCL_P2P_DISABLE=1",
+        ),
+        (
+            r"download|huggingface|hf_hub|resolving|fetching",
+            "it waits for the hub of its model: connect this machine, or give the path of a folder with the model in "
+            "the profile",
+        ),
+        (
+            r"compil|dynamo|inductor|capturing cuda graphs|warming up",
+            "it was compiling or warming up, and may wait for a lock that an earlier process left in the cache of "
+            "compiled code: end what is left of that one, or set eager: true in the profile to do without",
+        ),
+        (
+            r"load|shards|safetensors|gguf",
+            "it was reading its weights: does the disk, or the network file system that holds them, still answer?",
+        ),
+    )
+)
+"""What a server said last before it hung, and what it waits for then."""
 _SHOWN_LINES = 8
 _NOISE = re.compile(r"^\s*$|Traceback|^\s+File |^\s*\^+\s*$|^\(\w+ pid=\d+\)\s+File ")
 _SIGNALS = {
@@ -122,8 +147,25 @@ def likely_reason(ended: Ended) -> str:
     return _SIGNALS.get(ended.status, f"it ended with status {ended.status}")
 
 
+def likely_wait(tail: Iterable[str]) -> str:
+    """What a server that hangs while it loads waits for, in words, as far as its last lines tell."""
+    for line in _telling(tail)[::-1]:
+        for pattern, reason in _WAITS_FOR:
+            if pattern.search(line.partition(" with config: ")[0]):  # what follows names everything there is
+                return reason
+    return "it waits for something that does not come"
+
+
 def obituary(name: str, ended: Ended, log: Path) -> str:
     """What to tell people about a server that died: the likely reason, the last lines, the log."""
-    lines = [line for line in ended.tail if not _NOISE.search(line)][-_SHOWN_LINES:]
-    last = "\n".join(f"  {line[:300]}" for line in lines) or "  (it said nothing)"
-    return f"the server {name} died: {likely_reason(ended)}. Its last lines:\n{last}\nThe whole log is {log}"
+    return f"the server {name} died: {likely_reason(ended)}. {last_words(ended.tail, log)}"
+
+
+def last_words(tail: Iterable[str], log: Path) -> str:
+    """The last lines of a server, and where its log is."""
+    last = "\n".join(f"  {line[:300]}" for line in _telling(tail)) or "  (it said nothing)"
+    return f"Its last lines:\n{last}\nThe whole log is {log}"
+
+
+def _telling(tail: Iterable[str]) -> list[str]:
+    return [line for line in tail if not _NOISE.search(line)][-_SHOWN_LINES:]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 import lr_demo
 from lr_demo.serving import supervisor
 
@@ -48,8 +50,12 @@ def python_module(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-u", "-m", module, *arguments)
 
 
-async def run(command: Command, log: Path, on_line: Callable[[str], None]) -> Ended:
+async def run(
+    command: Command, log: Path, on_line: Callable[[str], None], on_start: Callable[[int], None] = lambda pid: None
+) -> Ended:
     """Run a command to its end, with its output (both streams) in `log` and line by line in `on_line`.
+
+    `on_start` hears the process id of its supervisor.
 
     Cancelling this ends the command and every process below it before it returns. They also end
     when this process dies, even by SIGKILL.
@@ -65,6 +71,7 @@ async def run(command: Command, log: Path, on_line: Callable[[str], None]) -> En
                     process = await _start(command, write_end)
                 finally:
                     os.close(write_end)
+                on_start(process.pid)
                 reading = group.create_task(output.read(read_end))
                 try:
                     await process.wait()
@@ -75,6 +82,20 @@ async def run(command: Command, log: Path, on_line: Callable[[str], None]) -> En
             raise failures.exceptions[0] from None
         assert process.returncode is not None
         return Ended(process.returncode, tuple(output.tail))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process and every one below it have used, those that ended among them; some milliseconds.
+
+    0 where there is no such process any more.
+    """
+    total = 0.0
+    with suppress(psutil.NoSuchProcess):
+        for process in (root := psutil.Process(pid), *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 @asynccontextmanager

@@ -18,11 +18,12 @@ from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CatalogueEntry
-from lr_demo.serving.diagnosis import PORT_IN_USE, likely_reason, obituary
+from lr_demo.serving.diagnosis import PORT_IN_USE, last_words, likely_reason, obituary
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.health import until_hung
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
 from lr_demo.serving.launch_vllm import launch_vllm
+from lr_demo.serving.loading import LoadingWatch
 from lr_demo.serving.log_listener import LogListener
 from lr_demo.serving.models import ModelSource, proposer_file
 from lr_demo.serving.readiness import check_completion
@@ -44,6 +45,12 @@ class _Death:
     reason: str
     ended: processes.Ended | None = None
     """How the process ended, where it ended by itself."""
+    last_words: str = ""
+    """Its last lines, where it hung while it was loading: started again, it may come up."""
+
+    @property
+    def while_loading(self) -> bool:
+        return bool(self.last_words)
 
     @property
     def lost_its_port(self) -> bool:
@@ -145,6 +152,7 @@ class LocalServer:
         port = self._port if self._port is not None else self._new_port()
         ports_left = _PORTS_TRIED - 1
         came_up = False
+        death: _Death | None = None
         while True:
             async with AsyncExitStack() as turn:
                 await turn.enter_async_context(self._turn())
@@ -153,30 +161,43 @@ class LocalServer:
                     self._asked.clear()
                     deaths.clear()
                 self._log = self._cache.new_log(self._name)
-                self._tell(ServerState.LOADING, "starting", 0.0)
+                again = death is not None and death.while_loading
+                self._tell(
+                    ServerState.LOADING, f"starting again: {death.reason}" if death and again else "starting", 0.0
+                )
                 death = await self._run_once(self._launch(*prepared, port), self._log, turn.aclose)
             if death is None:
                 continue
             if death.lost_its_port and ports_left:
                 port, ports_left = self._new_port(), ports_left - 1
                 continue
-            if self._settled.done():
-                came_up, ports_left = True, _PORTS_TRIED - 1
-            self._unsettle()
-            if not came_up:
-                raise ServingError(obituary(self._name, death.ended, self._log) if death.ended else death.reason)
             now = time.monotonic()
-            deaths = [*(moment for moment in deaths if now - moment < limits.RESTART_WINDOW_S), now]
+            if self._settled.done():  # it was ready: what was long ago counts no more
+                came_up, ports_left = True, _PORTS_TRIED - 1
+                deaths = [moment for moment in deaths if now - moment < limits.RESTART_WINDOW_S]
+            self._unsettle()
+            if not came_up and not death.while_loading:
+                raise ServingError(obituary(self._name, death.ended, self._log) if death.ended else death.reason)
+            deaths.append(now)
             if len(deaths) > limits.RESTARTS:
-                often = f" {len(deaths)} times within {limits.RESTART_WINDOW_S / 60:.0f} minutes" if deaths[1:] else ""
-                raise ServingError(f"it died{often}: {death.reason}. Restart it when that is mended")
-            await self._pause(death.reason, len(deaths))
+                raise ServingError(self._died_too_often(death, deaths))
+            await self._pause(death, len(deaths))
             port = self._port or self._new_port()
 
-    async def _pause(self, reason: str, deaths: int) -> None:
+    def _died_too_often(self, death: _Death, deaths: list[float]) -> str:
+        often = f" {len(deaths)} times" if deaths[1:] else ""
+        if death.while_loading:
+            return f"the server {self._name} was started{often} and did not come up: {death.reason}. {death.last_words}"
+        if often and deaths[-1] - deaths[0] < limits.RESTART_WINDOW_S:
+            often += f" within {limits.RESTART_WINDOW_S / 60:.0f} minutes"
+        return f"it died{often}: {death.reason}. Restart it when that is mended"
+
+    async def _pause(self, death: _Death, deaths: int) -> None:
         """Wait before the next start, longer each time, unless somebody wants it now."""
         pause = min(limits.FIRST_RESTART_PAUSE_S * 4.0 ** (deaths - 1), limits.LONGEST_RESTART_PAUSE_S)
-        self._tell(ServerState.LOADING, f"it died: {reason}; it is started again in {pause:g} s")
+        what = death.reason if death.while_loading else f"it died: {death.reason}"
+        last = f". {death.last_words}" if death.while_loading else ""
+        self._tell(ServerState.LOADING, f"{what}; it is started again in {pause:g} s{last}")
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._asked.wait()
@@ -214,13 +235,23 @@ class LocalServer:
         def loading(sentence: str, share: float) -> None:
             self._tell(ServerState.LOADING, sentence, share)
 
-        listener = LogListener(launch, address, loading)
-        process = asyncio.create_task(processes.run(launch.command, log, listener.feed))
+        listener, watch = LogListener(launch, address, loading), LoadingWatch()
+
+        def hear(line: str) -> None:
+            watch.hear(line)
+            listener.feed(line)
+
+        process = asyncio.create_task(processes.run(launch.command, log, hear, watch.begin))
         ready = asyncio.create_task(self._become_ready(address))
         asked = asyncio.create_task(self._asked.wait())
-        tasks: set[asyncio.Task[object]] = {process, ready, asked}
+        silent = asyncio.create_task(watch.until_silent())
+        tasks: set[asyncio.Task[object]] = {process, ready, asked, silent}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if silent.done() and not ready.done() and not process.done():
+                silent.result()
+                return _Death(watch.verdict(), last_words=last_words(watch.tail, log))
+            silent.cancel()
             if ready.done() and (failure := ready.exception()):
                 await asyncio.wait({process}, timeout=_DEATH_NOTICE_S)
                 if not process.done():
@@ -228,12 +259,12 @@ class LocalServer:
             await loaded()
             hung = False
             if ready.done() and not ready.exception() and not process.done():
-                watch = asyncio.create_task(until_hung(ready.result(), self._notice))
-                tasks.add(watch)
-                await asyncio.wait({process, watch, asked}, return_when=asyncio.FIRST_COMPLETED)
-                hung = watch.done()
+                looking = asyncio.create_task(until_hung(ready.result(), self._notice))
+                tasks.add(looking)
+                await asyncio.wait({process, looking, asked}, return_when=asyncio.FIRST_COMPLETED)
+                hung = looking.done()
                 if hung:
-                    watch.result()
+                    looking.result()
             if process.done():
                 return _Death(likely_reason(process.result()), process.result())
             return _Death(f"it hung, without a sign of life for {limits.HEALTH_LIMIT_S:g} s") if hung else None

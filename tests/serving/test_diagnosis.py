@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.serving.diagnosis import likely_reason, obituary
+from lr_demo.serving.diagnosis import likely_reason, likely_wait, obituary
 from lr_demo.serving.processes import Ended
 
 SAID = [
@@ -107,6 +107,27 @@ def test_what_the_engine_said_is_told_with_what_to_do(line: str, told: str) -> N
         "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
     )
     assert told in likely_reason(Ended(1, around))
+
+
+BEFORE = "INFO 11-22 10:00:00 [core.py:1] Initializing a V1 LLM engine (v0.32.0) with config: download_dir=None, nccl"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("INFO [parallel_state.py:1] world_size=2 rank=0 local_rank=0 backend=nccl", "its GPUs wait for each other"),
+        ("INFO [pynccl.py:63] vLLM is using nccl==2.27.5", "its GPUs wait for each other"),
+        ("INFO [parallel_state.py:1] world_size=1 rank=0 local_rank=0 backend=nccl", "something that does not come"),
+        ("INFO [gpu_model_runner.py:1] Starting to load model /models/qwen...", "it was reading its weights"),
+        ("Loading safetensors checkpoint shards:  50% Completed | 1/2", "it was reading its weights"),
+        ("llama_model_loader: loaded meta data with 26 key-value pairs", "it was reading its weights"),
+        ("INFO [backends.py:1] Dynamo bytecode transform time: 5.2 s", "a lock that an earlier process left"),
+        ("Fetching 5 files:  40%|####      | 2/5", "it waits for the hub"),
+        ("INFO [core.py:1] hello", "something that does not come"),
+    ],
+)
+def test_what_a_server_waits_for_that_hangs_is_guessed_from_its_last_words(line: str, told: str) -> None:
+    assert told in likely_wait([BEFORE, line, "  File x.py"])
 
 
 @pytest.mark.parametrize(

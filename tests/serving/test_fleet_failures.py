@@ -35,6 +35,10 @@ def _quick_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, name, seconds)
 
 
+async def nothing(watched: Watched) -> None:
+    pass
+
+
 def told(watched: Watched) -> str:
     return " | ".join(detail for _, _, detail in watched.shown)
 
@@ -55,6 +59,56 @@ def test_a_server_that_hangs_is_found_and_started_again_at_the_same_address(
     assert starts(tmp_path) == 2
     assert "no sign of life for 0.3 s; it is started again when that lasts 1.5 s" in told(watched)
     assert "it died: it hung, without a sign of life for 1.5 s; it is started again in 0.02 s" in told(watched)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that loads is found to hang within a second; one that comes up computes meanwhile."""
+    monkeypatch.setattr(limits, "LOADING_SILENCE_S", 1.0)
+    monkeypatch.setattr(limits, "LOADING_CPU_S", 0.01)
+
+
+HUNG = "it hung while it was loading, without a line in its log and without processor time for 1 s; it was reading its"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_hangs_while_it_loads_is_started_again(tmp_path: Path, engine: Engine) -> None:
+    processes: list[list[int]] = []
+
+    async def look(watched: Watched) -> None:
+        processes.append(watched.processes())
+
+    watched = up(tmp_path, engine("hang,serve"), look)
+    assert starts(tmp_path) == 2
+    assert len(processes[0]) == 2, "one server below its supervisor: nothing is left of the one that hung"
+    (said,) = (detail for _, _, detail in watched.shown if detail.startswith(HUNG))
+    assert "it is started again in 0.02 s. Its last lines:\n  INFO version 0.32.0\n  Loading safetensors" in said
+    assert f"starting again: {HUNG}" in told(watched)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_always_hangs_while_it_loads_is_given_up_with_its_last_lines(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RESTARTS", 1)
+    monkeypatch.setattr(limits, "RESTART_WINDOW_S", 0.1)  # it was never ready: what was long ago counts all the same
+    with pytest.raises(ServingError) as caught:
+        up(tmp_path, engine("hang"), nothing)
+    message = str(caught.value)
+    assert message.startswith(f"the server target was started 2 times and did not come up: {HUNG}")
+    assert "  Loading safetensors checkpoint shards:  50% Completed | 1/2\n" in message
+    assert "checkpoint shards" in Path(message.rpartition("The whole log is ")[2]).read_text()
+    assert starts(tmp_path) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_hangs_when_it_comes_back_is_started_once_more(tmp_path: Path, engine: Engine) -> None:
+    async def wait_until_it_is_back(watched: Watched) -> None:
+        await watched.until(lambda: watched.times(ServerState.READY) == 2)
+
+    watched = up(tmp_path, engine("die_after_ready,hang,serve"), wait_until_it_is_back)
+    assert starts(tmp_path) == 3
+    assert HUNG in told(watched)
 
 
 def test_a_server_that_is_slow_to_answer_and_computes_is_left_alone(tmp_path: Path, engine: Engine) -> None:

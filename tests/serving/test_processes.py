@@ -173,6 +173,27 @@ def test_killing_the_supervisor_ends_the_whole_group(tmp_path: Path) -> None:
     assert gone_within(2, pids)
 
 
+def test_the_processor_time_of_a_command_holds_that_of_its_children_that_ended_too(tmp_path: Path) -> None:
+    spin = "import time\nwhile time.process_time() < 0.3: pass"
+    script = (
+        f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {spin!r}]); print('up'); time.sleep(600)"
+    )
+
+    async def scenario() -> float:
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        pids: list[int] = []
+        command = processes.Command((sys.executable, "-u", "-c", script))
+        task = asyncio.create_task(processes.run(command, tmp_path / "log", lines.put_nowait, pids.append))
+        assert await asyncio.wait_for(lines.get(), 30) == "up"
+        used = processes.cpu_seconds(pids[0])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert processes.cpu_seconds(pids[0]) == 0
+        return used
+
+    assert asyncio.run(scenario()) >= 0.3
+
+
 def test_a_command_that_heeds_sigterm_is_not_waited_for(tmp_path: Path) -> None:
     async def scenario() -> float:
         lines: asyncio.Queue[str] = asyncio.Queue()
