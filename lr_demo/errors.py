@@ -6,6 +6,7 @@ LookaheadError
 │   └── TraceError       a trace cannot be read (unknown schema version, damaged start)
 ├── WeightsError         model files could not be found, fetched or verified
 ├── ServingError         a model server could not be started or died
+│   └── NoAnswer         nobody answers at its address, or only who stands in front of it
 └── ModelError           a request to a model failed; the run may go on without that role
     ├── RequestRefused   the server answers and will not do it: asking again is no use
     └── ServerGone       its server was given up: asking again is no use until somebody restarts it
@@ -36,6 +37,10 @@ class WeightsError(LookaheadError):
 
 class ServingError(LookaheadError):
     """A model server could not be started, or died."""
+
+
+class NoAnswer(ServingError):
+    """Nobody answers at a server's address, or only who stands in front of it, as a router."""
 
 
 class ModelError(LookaheadError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lr_demo.errors import ServingError
 from lr_demo.serving.endpoint import Endpoint
-from lr_demo.serving.status import ServerState, ServerStatus
+from lr_demo.serving.status import AddressStatus, ServerState, ServerStatus
 
 
 class Board:
@@ -48,6 +48,11 @@ class Board:
     def publish(self, server: str, endpoint: Endpoint) -> None:
         with self._lock:
             self._endpoints[server] = endpoint
+
+    def connected(self, server: str, addresses: Iterable[AddressStatus]) -> None:
+        """Each address of a server that runs already was asked; `update` tells people."""
+        with self._lock:
+            self._statuses[server] = replace(self._statuses[server], addresses=tuple(addresses))
 
     def withdraw_all(self) -> None:
         """No server is reached any more; one that failed keeps saying why."""

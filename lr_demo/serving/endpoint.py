@@ -1,6 +1,6 @@
 """Where a running model server is reached; what the clients in `models` are built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,3 +24,7 @@ class Endpoint:
     """Addresses of further servers of the same model."""
     proposals: Path | None = None
     """Where the server takes drafted steps as token proposals; None: it takes none."""
+
+    def each(self) -> "tuple[Endpoint, ...]":
+        """Every address as an endpoint of its own."""
+        return tuple(replace(self, base_url=address, replicas=()) for address in (self.base_url, *self.replicas))

@@ -18,7 +18,7 @@ from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.hardware import vllm_runs_on_gpu
 from lr_demo.serving.models import ModelSource, find_model, prepare_model, prepare_proposer, proposer_of
 from lr_demo.serving.placement import check_placement
-from lr_demo.serving.readiness import check_replicas
+from lr_demo.serving.readiness import check_addresses
 from lr_demo.serving.server import LocalServer
 from lr_demo.serving.sources import Source, default_sources
 from lr_demo.serving.status import ServerState, ServerStatus
@@ -278,17 +278,22 @@ class Fleet:
                         "which its profile names"
                     )
                 key = found
+            first, *others = config.addresses
             endpoint = Endpoint(
-                config.addresses[0], config.dialect, config.model, config.model, config.vocabulary, config.family, key
+                first, config.dialect, config.model, config.model, config.vocabulary, config.family, key, tuple(others)
             )
-            endpoint, problems = await check_replicas(endpoint, config.addresses)
+            addresses = await check_addresses(endpoint)
+            self._board.connected(name, addresses)
+            answering = [asked.address for asked in addresses if asked.problem is None]
+            problems = [asked.problem for asked in addresses if asked.problem is not None]
+            if not answering:
+                raise ServingError("; ".join(problems))
         except ServingError as error:
             self._board.update(name, ServerState.FAILED, str(error))
             raise
-        self._board.publish(name, endpoint)
-        answering = " and ".join((endpoint.base_url, *endpoint.replicas))
+        self._board.publish(name, replace(endpoint, base_url=answering[0], replicas=tuple(answering[1:])))
         left_out = "".join(f"; left out until the next start: {problem}" for problem in problems)
-        self._board.update(name, ServerState.READY, f"serving at {answering}{left_out}", 1.0)
+        self._board.update(name, ServerState.READY, f"serving at {' and '.join(answering)}{left_out}", 1.0)
 
     def _embedder_entry(self, name: str) -> CatalogueEntry:
         entry = CATALOGUE.get(name)

@@ -1,6 +1,7 @@
 """From a server's counters, read again and again: how fast it is, how much it reuses, how often proposals are right."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lr_demo.serving.telemetry import ServerMetrics
@@ -68,6 +69,39 @@ class ServerFigures:
     """Since the server started."""
     speculation_lately: Speculation
     """Within the last minute."""
+
+
+def together(figures: Sequence[ServerFigures]) -> ServerFigures:
+    """Several servers as one: what is counted is added up, what is known of it; the use of the KV cache is the mean."""
+    usages = [usage for each in figures if (usage := each.kv_cache_usage) is not None]
+    return ServerFigures(
+        running=sum(each.running for each in figures),
+        waiting=sum(each.waiting for each in figures),
+        kv_cache_usage=sum(usages) / len(usages) if usages else None,
+        tokens_per_s=_sum([each.tokens_per_s for each in figures]),
+        prompt_tokens_per_s=_sum([each.prompt_tokens_per_s for each in figures]),
+        cache=_caches([each.cache for each in figures]),
+        cache_lately=_caches([each.cache_lately for each in figures]),
+        speculation=_speculations([each.speculation for each in figures]),
+        speculation_lately=_speculations([each.speculation_lately for each in figures]),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _caches(caches: Sequence[PrefixCache]) -> PrefixCache:
+    return PrefixCache(sum(each.prompt_tokens for each in caches), sum(each.cached_tokens for each in caches))
+
+
+def _speculations(speculations: Sequence[Speculation]) -> Speculation:
+    return Speculation(
+        sum(each.drafts for each in speculations),
+        sum(each.proposed_tokens for each in speculations),
+        sum(each.accepted_tokens for each in speculations),
+    )
 
 
 @dataclass(frozen=True, slots=True)

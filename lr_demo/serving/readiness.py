@@ -1,13 +1,13 @@
 """A server counts as ready when a real completion came back from it, not before."""
 
 import asyncio
-from dataclasses import replace
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from lr_demo.errors import ServingError
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.serving.status import AddressStatus
 
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 """Seconds: the first request may compile."""
@@ -54,21 +54,14 @@ async def check_completion(endpoint: Endpoint) -> None:
         raise ServingError(f"{endpoint.name} at {endpoint.base_url} answers without a completion")
 
 
-async def check_replicas(endpoint: Endpoint, addresses: list[str]) -> tuple[Endpoint, list[str]]:
-    """Ask every address of a server for a token: the endpoint with those that answer, and what is wrong with others.
+async def check_addresses(endpoint: Endpoint) -> tuple[AddressStatus, ...]:
+    """Ask every address of a server for a token: which answer, and what is wrong with the others."""
 
-    Raises:
-        ServingError: no completion came back from any of them.
-    """
-    asked = (check_completion(replace(endpoint, base_url=address)) for address in addresses)
-    answers = dict(zip(addresses, await asyncio.gather(*asked, return_exceptions=True), strict=True))
-    problems = []
-    for answer in answers.values():
-        if isinstance(answer, ServingError):
-            problems.append(str(answer))
-        elif answer is not None:
-            raise answer
-    if len(problems) == len(addresses):
-        raise ServingError("; ".join(problems))
-    first, *others = (address for address, answer in answers.items() if answer is None)
-    return replace(endpoint, base_url=first, replicas=tuple(others)), problems
+    async def check(address: Endpoint) -> AddressStatus:
+        try:
+            await check_completion(address)
+        except ServingError as error:
+            return AddressStatus(address.base_url, str(error))
+        return AddressStatus(address.base_url)
+
+    return tuple(await asyncio.gather(*map(check, endpoint.each())))

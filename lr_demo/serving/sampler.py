@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from lr_demo.errors import ServingError
+from lr_demo.errors import NoAnswer, ServingError
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.gpus import GpuReading
-from lr_demo.serving.rates import WINDOW_S, Meter, ServerFigures
+from lr_demo.serving.rates import WINDOW_S, Meter, ServerFigures, together
 from lr_demo.serving.telemetry import ServerMetrics
 
 INTERVAL_S = 1.0
 """Seconds from one reading of a server to the next, where it answers in time."""
+_LATE_S = 2.5 * INTERVAL_S
+"""An address that takes longer keeps no others waiting: below the gap at which the page interrupts a curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,31 @@ class PacePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressReading:
+    """What is known of one address of a server."""
+
+    address: str
+    figures: ServerFigures | None = None
+    """From the last answer; None before the first one, and while there is a problem."""
+    problem: str | None = None
+    """Why it tells nothing, for people."""
+    answers: bool = True
+    """False where nobody answers there, with figures or without."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerReading:
     """What is known of one server."""
 
     name: str
     figures: ServerFigures | None = None
-    """From the last answer; None before the first one, and while there is a problem."""
+    """Of all its addresses that tell theirs, together; None where none does."""
     problem: str | None = None
-    """Why it tells nothing, for people."""
+    """Why none tells anything, for people."""
     pace: tuple[PacePoint, ...] = ()
-    """The last minute, oldest first."""
+    """The last minute, oldest first; of all its addresses together."""
+    addresses: tuple[AddressReading, ...] = ()
+    """Each that is used, in the order of its profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +67,51 @@ class Telemetry:
 
 
 @dataclass
-class _Server:
-    """One server that is asked again and again."""
+class _Address:
+    """One address that is asked again and again."""
 
     endpoint: Endpoint
+    reading: AddressReading
     meter: Meter = field(default_factory=Meter)
-    pace: deque[PacePoint] = field(default_factory=deque)
-    figures: ServerFigures | None = None
-    problem: str | None = None
     asked: bool = False
     """True while a question is under way: a slow server is not asked twice."""
+
+    def forget(self) -> None:
+        self.reading = AddressReading(self.endpoint.base_url)
+
+
+class _Server:
+    """One server, with every address of it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.addresses = [_Address(each, AddressReading(each.base_url)) for each in endpoint.each()]
+        self.pace: deque[PacePoint] = deque()
+
+    def figures(self) -> ServerFigures | None:
+        known = [figures for address in self.addresses if (figures := address.reading.figures) is not None]
+        return together(known) if known else None
+
+    def keep_pace(self, now: float) -> None:
+        """Remember how fast it is, once all its addresses have answered, or one keeps the others waiting."""
+        figures = self.figures()
+        since = now - self.pace[-1].at if self.pace else INTERVAL_S
+        due = since > _LATE_S or (since > INTERVAL_S / 2 and not any(address.asked for address in self.addresses))
+        if due and figures is not None and figures.tokens_per_s is not None:
+            self.pace.append(PacePoint(now, figures.tokens_per_s))
+        while self.pace and self.pace[0].at < now - WINDOW_S:
+            self.pace.popleft()
+
+    def reading(self, name: str) -> ServerReading:
+        figures = self.figures()
+        problems = [problem for address in self.addresses if (problem := address.reading.problem) is not None]
+        return ServerReading(
+            name,
+            figures,
+            "; ".join(problems) if problems and figures is None else None,
+            tuple(self.pace),
+            tuple(address.reading for address in self.addresses),
+        )
 
 
 class Sampler:
@@ -99,15 +151,17 @@ class Sampler:
                 while True:
                     self._meet(self._reachable())
                     for name, server in self._servers.items():
-                        if not server.asked:
-                            server.asked = True
-                            group.create_task(self._ask(name, server))
+                        for address in server.addresses:
+                            if not address.asked:
+                                address.asked = True
+                                group.create_task(self._ask(name, server, address))
                     if gpus is None or gpus.done():
                         gpus = group.create_task(self._ask_gpus())
                     await asyncio.sleep(INTERVAL_S)
         finally:  # who looks later must not take these for the present
             for server in self._servers.values():
-                server.figures = server.problem = None
+                for address in server.addresses:
+                    address.forget()
             self._tell(())
 
     def _meet(self, reachable: Mapping[str, Endpoint]) -> None:
@@ -120,21 +174,17 @@ class Sampler:
         if known.keys() != self._servers.keys():
             self._tell()
 
-    async def _ask(self, name: str, server: _Server) -> None:
-        clock = asyncio.get_running_loop().time
+    async def _ask(self, name: str, server: _Server, address: _Address) -> None:
+        url = address.endpoint.base_url
         try:
-            metrics = await self._read(server.endpoint)
+            metrics = await self._read(address.endpoint)
         except ServingError as error:
-            server.figures, server.problem = None, str(error)
+            address.reading = AddressReading(url, problem=str(error), answers=not isinstance(error, NoAnswer))
         else:
-            now = clock()
-            server.figures, server.problem = server.meter.take(metrics, now), None
-            if server.figures.tokens_per_s is not None:
-                server.pace.append(PacePoint(now, server.figures.tokens_per_s))
-            while server.pace and server.pace[0].at < now - WINDOW_S:
-                server.pace.popleft()
+            address.reading = AddressReading(url, address.meter.take(metrics, asyncio.get_running_loop().time()))
         finally:
-            server.asked = False
+            address.asked = False
+        server.keep_pace(asyncio.get_running_loop().time())
         if self._servers.get(name) is server:
             self._tell()
 
@@ -144,10 +194,7 @@ class Sampler:
             self._tell(gpus)
 
     def _tell(self, gpus: tuple[GpuReading, ...] | None = None) -> None:
-        servers = tuple(
-            ServerReading(name, server.figures, server.problem, tuple(server.pace))
-            for name, server in self._servers.items()
-        )
+        servers = tuple(server.reading(name) for name, server in self._servers.items())
         now = asyncio.get_running_loop().time()
         self._latest = Telemetry(now, servers, self._latest.gpus if gpus is None else gpus)
         self._on_change()

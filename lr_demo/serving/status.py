@@ -18,6 +18,15 @@ class ServerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AddressStatus:
+    """One of several addresses of a server that runs already, when it was connected."""
+
+    address: str
+    problem: str | None = None
+    """Why it is left out, for people; None: it is used."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStatus:
     """A snapshot of one server."""
 
@@ -32,3 +41,5 @@ class ServerStatus:
     """Share of the present state that is done, 0 to 1; None where it cannot be known."""
     log: Path | None = None
     """The log file of its process, where there is one."""
+    addresses: tuple[AddressStatus, ...] = ()
+    """Where it runs already, once it was asked."""

@@ -7,7 +7,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from lr_demo.errors import ServingError
+from lr_demo.errors import NoAnswer, ServingError
 from lr_demo.serving.endpoint import Endpoint
 
 _TIMEOUT_S = 5.0
@@ -85,15 +85,19 @@ async def read_metrics(endpoint: Endpoint, client: httpx.AsyncClient | None = No
     Who asks again and again gives a `client` to ask with: making one takes longer than the question.
 
     Raises:
-        ServingError: it does not answer, or has no such page.
+        NoAnswer: it does not answer.
+        ServingError: it has no such page.
     """
+    silent = f"{endpoint.name} tells no figures at {_url(endpoint, 'metrics')}"
     try:
         async with nullcontext(client) if client else httpx.AsyncClient() as asking:
             response = await _get(endpoint, "metrics", asking)
             response.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        kind = NoAnswer if error.response.is_server_error else ServingError
+        raise kind(f"{silent}: {error}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        url = _url(endpoint, "metrics")
-        raise ServingError(f"{endpoint.name} tells no figures at {url}: {error or type(error).__name__}") from None
+        raise NoAnswer(f"{silent}: {str(error) or type(error).__name__}") from None
     return parse_metrics(response.text, endpoint)
 
 
@@ -103,7 +107,8 @@ async def read_live_metrics(endpoint: Endpoint, client: httpx.AsyncClient) -> Se
     The second question follows the first, so a request that ends between the two is missed, never counted twice.
 
     Raises:
-        ServingError: it does not answer, or has no such page.
+        NoAnswer: it does not answer.
+        ServingError: it has no such page.
     """
     metrics = await read_metrics(endpoint, client)
     if endpoint.dialect != "llama.cpp":

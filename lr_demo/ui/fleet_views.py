@@ -4,9 +4,19 @@ from lr_demo.config import EndpointServer, LlamaCppServer, Profile, ServerConfig
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.serving.gpus import GpuReading
 from lr_demo.serving.rates import ServerFigures
-from lr_demo.serving.sampler import PacePoint, ServerReading, Telemetry
+from lr_demo.serving.sampler import AddressReading, PacePoint, ServerReading, Telemetry
 from lr_demo.serving.status import ServerStatus
 from lr_demo.ui.views import ProfileView, View, profile_view
+
+
+class AddressView(View):
+    """One of several addresses of a server that runs already."""
+
+    address: str
+    state: str
+    """`loading` while it is asked, then `ready` or `failed`."""
+    problem: str | None
+    """Why it is left out, for people."""
 
 
 class ServerView(View):
@@ -28,6 +38,8 @@ class ServerView(View):
     has_log: bool
     speculation: str | None
     """Where its token proposals come from, in words; None where there are none, or where that is not known here."""
+    addresses: list[AddressView]
+    """Where it runs already, if at several addresses; else none."""
 
 
 class FleetMessage(View):
@@ -62,10 +74,24 @@ class FiguresView(View):
     speculation: SpeculationView
 
 
+class AddressReadingView(View):
+    """What one of several addresses tells."""
+
+    address: str
+    answers: bool
+    problem: str | None
+    running: int | None
+    waiting: int | None
+    tokens_per_s: float | None
+
+
 class ReadingView(View):
     name: str
     figures: FiguresView | None
+    """Of several addresses together."""
     problem: str | None
+    addresses: list[AddressReadingView]
+    """Each that is used."""
     pace: list[tuple[float, float]]
     """Points that are new since the message before: age in seconds, tokens per second."""
 
@@ -102,6 +128,7 @@ def server_view(status: ServerStatus, profile: Profile) -> ServerView:
         on_demand=isinstance(config, VllmServer | LlamaCppServer) and config.on_demand,
         has_log=status.log is not None,
         speculation=_speculation_in_words(config),
+        addresses=_addresses(status, config),
     )
 
 
@@ -111,6 +138,20 @@ def telemetry_message(telemetry: Telemetry, since: float) -> TelemetryMessage:
         servers=[_reading_view(server, telemetry.at, since) for server in telemetry.servers],
         gpus=list(telemetry.gpus),
     )
+
+
+def _addresses(status: ServerStatus, config: ServerConfig | None) -> list[AddressView]:
+    if not isinstance(config, EndpointServer) or len(config.addresses) == 1:
+        return []
+    problems = {asked.address: asked.problem for asked in status.addresses}
+    return [
+        AddressView(
+            address=address,
+            state="loading" if address not in problems else "ready" if problems[address] is None else "failed",
+            problem=f"left out until the next start: {problem}" if (problem := problems.get(address)) else None,
+        )
+        for address in config.addresses
+    ]
 
 
 def device_in_words(config: ServerConfig | None) -> str:
@@ -144,7 +185,20 @@ def _reading_view(server: ServerReading, now: float, since: float) -> ReadingVie
         name=server.name,
         figures=_figures_view(server.figures) if server.figures is not None else None,
         problem=server.problem,
+        addresses=[_address_reading_view(address) for address in server.addresses],
         pace=[_point(point, now) for point in server.pace if point.at > since],
+    )
+
+
+def _address_reading_view(reading: AddressReading) -> AddressReadingView:
+    figures = reading.figures
+    return AddressReadingView(
+        address=reading.address,
+        answers=reading.answers,
+        problem=reading.problem,
+        running=figures.running if figures is not None else None,
+        waiting=figures.waiting if figures is not None else None,
+        tokens_per_s=figures.tokens_per_s if figures is not None else None,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lr_demo.serving.rates import Meter
+from lr_demo.serving.rates import Meter, PrefixCache, ServerFigures, Speculation, together
 from lr_demo.serving.telemetry import ServerMetrics
 
 IDLE = ServerMetrics(
@@ -87,3 +87,24 @@ def test_a_request_missed_in_one_reading_is_made_up_for_in_the_next() -> None:
     meter.take(replace(IDLE, written_tokens=700, unfinished_tokens=40), 0.0)
     assert meter.take(replace(IDLE, written_tokens=700), 1.0).tokens_per_s == 0.0
     assert meter.take(replace(IDLE, written_tokens=790), 2.0).tokens_per_s == 50.0
+
+
+def test_several_servers_together_are_the_sum_of_what_is_known_and_the_mean_of_their_caches() -> None:
+    def figures(speed: float | None, usage: float | None, tokens: int) -> ServerFigures:
+        cache, speculation = PrefixCache(100, tokens), Speculation(10, 60, tokens)
+        return ServerFigures(2, 1, usage, speed, speed, cache, PrefixCache(10, 0), speculation, Speculation(0, 0, 0))
+
+    whole = together([figures(40.0, 0.5, 30), figures(30.0, 0.1, 15), figures(None, None, 0)])
+    assert whole == ServerFigures(
+        running=6,
+        waiting=3,
+        kv_cache_usage=pytest.approx(0.3),
+        tokens_per_s=70.0,
+        prompt_tokens_per_s=70.0,
+        cache=PrefixCache(300, 45),
+        cache_lately=PrefixCache(30, 0),
+        speculation=Speculation(30, 180, 45),
+        speculation_lately=Speculation(0, 0, 0),
+    )
+    unknown = together([figures(None, None, 0)] * 2)
+    assert (unknown.tokens_per_s, unknown.kv_cache_usage) == (None, None)

@@ -72,6 +72,10 @@ def test_an_address_that_does_not_answer_is_left_out_and_said(tmp_path: Path) ->
             assert (endpoint.base_url, endpoint.replicas) == (address(stub), ())
             assert status.state is ServerState.READY
             assert f"left out until the next start: stub does not answer at {NOBODY}" in status.detail
+            gone, there = status.addresses
+            assert gone.address == NOBODY
+            assert f"stub does not answer at {NOBODY}" in (gone.problem or "")
+            assert (there.address, there.problem) == (address(stub), None)
 
     asyncio.run(scenario())
 

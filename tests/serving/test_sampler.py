@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from lr_demo.errors import ServingError
+from lr_demo.errors import NoAnswer, ServingError
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.gpus import GpuReading
@@ -26,7 +27,7 @@ class Scene:
         self.reachable = {"target": TARGET, "draft": DRAFT}
         self.tokens_per_s = {TARGET: 40.0, DRAFT: 120.0}
         self.delay_s = {TARGET: 0.0, DRAFT: 0.0}
-        self.failing: dict[Endpoint, str] = {}
+        self.failing: dict[Endpoint, ServingError | str] = {}
         self.gpus: tuple[GpuReading, ...] = ()
         self.asked: list[tuple[float, Endpoint]] = []
         self.changes = 0
@@ -37,7 +38,8 @@ class Scene:
         self.asked.append((clock(), endpoint))
         await asyncio.sleep(self.delay_s[endpoint])
         if endpoint in self.failing:
-            raise ServingError(self.failing[endpoint])
+            failure = self.failing[endpoint]
+            raise ServingError(failure) if isinstance(failure, str) else failure
         return replace(IDLE, running=1, written_tokens=int(self.tokens_per_s[endpoint] * clock()))
 
     async def read_gpus(self) -> tuple[GpuReading, ...]:
@@ -63,7 +65,7 @@ class Scene:
         return run_virtual(main())
 
     def times(self, endpoint: Endpoint) -> list[float]:
-        return [at for at, asked in self.asked if asked is endpoint]
+        return [at for at, asked in self.asked if asked == endpoint]
 
 
 def reading(telemetry: Telemetry, name: str) -> ServerReading:
@@ -153,6 +155,65 @@ def test_who_looks_again_later_sees_no_figures_of_old() -> None:
     assert [server.figures for server in left.servers] == [None, None]
     assert left.gpus == ()
     assert reading(left, "target").pace  # it says when each was
+
+
+SPREAD = replace(TARGET, replicas=("http://node:2/v1", "http://node:3/v1"))
+
+
+def spread() -> Scene:
+    """One server at three addresses, which write 40, 30 and 20 tokens a second."""
+    scene = Scene()
+    scene.reachable = {"target": SPREAD}
+    scene.tokens_per_s = dict(zip(SPREAD.each(), (40.0, 30.0, 20.0), strict=True))
+    scene.delay_s = dict.fromkeys(SPREAD.each(), 0.0)
+    return scene
+
+
+def test_the_addresses_of_a_server_are_read_each_and_shown_together() -> None:
+    scene = spread()
+    telemetry = scene.watch(5.5)
+    assert [scene.times(address) for address in SPREAD.each()] == [[0, 1, 2, 3, 4, 5]] * 3
+    target = reading(telemetry, "target")
+    assert target.figures is not None
+    assert (target.figures.tokens_per_s, target.figures.running) == (pytest.approx(90.0), 3)
+    assert [address.address for address in target.addresses] == [address.base_url for address in SPREAD.each()]
+    speeds = [address.figures.tokens_per_s for address in target.addresses if address.figures]
+    assert speeds == pytest.approx([40.0, 30.0, 20.0])
+    assert [(point.at, point.tokens_per_s) for point in target.pace] == [
+        (at, pytest.approx(90.0)) for at in (1, 2, 3, 4, 5)
+    ]
+
+
+def test_an_address_that_does_not_answer_is_left_out_of_the_sum_and_said() -> None:
+    scene = spread()
+    first, second, third = SPREAD.each()
+    scene.failing = {second: NoAnswer("gone"), third: "no such page"}
+    target = reading(scene.watch(4), "target")
+    assert target.figures is not None
+    assert (target.figures.tokens_per_s, target.problem) == (pytest.approx(40.0), None)
+    told = [(address.answers, address.problem) for address in target.addresses]
+    assert told == [(True, None), (False, "gone"), (True, "no such page")]
+    scene.failing[first] = NoAnswer("gone, too")
+    target = reading(scene.watch(4), "target")
+    assert (target.figures, target.problem) == (None, "gone, too; gone; no such page")
+
+
+def test_a_slow_address_does_not_interrupt_the_pace_of_the_others() -> None:
+    scene = spread()
+    scene.delay_s[SPREAD.each()[2]] = 4.9
+    moments = [point.at for point in reading(scene.watch(30), "target").pace]
+    assert max(after - before for before, after in pairwise(moments)) < 4
+    assert min(after - before for before, after in pairwise(moments)) > 0.5
+
+
+def test_an_address_that_comes_back_adds_its_speed_and_not_all_it_ever_wrote() -> None:
+    scene = spread()
+    second = SPREAD.each()[1]
+    scene.failing = {second: NoAnswer("gone")}
+    telemetry = scene.watch(40, scene.failing.clear)
+    speeds = [point.tokens_per_s for point in reading(telemetry, "target").pace]
+    assert speeds[0] == pytest.approx(60.0)
+    assert speeds[-1] == max(speeds) == pytest.approx(90.0)
 
 
 def test_gpus_are_read_too_where_there_are_any() -> None:

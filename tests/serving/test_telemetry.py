@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from lr_demo.errors import ServingError
+from lr_demo.errors import NoAnswer, ServingError
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.telemetry import parse_metrics, read_live_metrics, read_metrics
 
@@ -98,5 +98,13 @@ def test_what_is_no_metrics_page_is_refused() -> None:
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:
-    with pytest.raises(ServingError, match=r"M tells no figures at http://127\.0\.0\.1:9/metrics"):
+    with pytest.raises(NoAnswer, match=r"M tells no figures at http://127\.0\.0\.1:9/metrics"):
         asyncio.run(read_metrics(VLLM))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, ServingError), (401, ServingError), (502, NoAnswer)])
+def test_a_server_without_figures_is_not_one_that_does_not_answer(status: int, kind: type[ServingError]) -> None:
+    client = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: httpx.Response(status)))
+    with pytest.raises(ServingError, match=f"M tells no figures at .*{status}") as caught:
+        asyncio.run(read_metrics(VLLM, client))
+    assert type(caught.value) is kind

@@ -15,8 +15,8 @@ from lr_demo.runs.race import RunPhase
 from lr_demo.serving.fleet import Fleet
 from lr_demo.serving.gpus import GpuReading
 from lr_demo.serving.rates import PrefixCache, ServerFigures, Speculation
-from lr_demo.serving.sampler import PacePoint, ServerReading, Telemetry
-from lr_demo.serving.status import ServerState, ServerStatus
+from lr_demo.serving.sampler import AddressReading, PacePoint, ServerReading, Telemetry
+from lr_demo.serving.status import AddressStatus, ServerState, ServerStatus
 from tests.runs.simulated_profile import slow_profile
 from tests.runs.watching import until_fleet
 from tests.ui.site import serving
@@ -30,6 +30,7 @@ servers:
   target: {engine: vllm, model: Big <i>32B</i>, gpus: [0, 1], tensor_parallel_size: 2, speculation: {method: ngram}}
   draft: {engine: vllm, model: Small 1.7B, gpus: [2]}
   later: {engine: llama.cpp, model: spare, on_demand: true}
+  far: {engine: endpoint, model: Judge 7B, base_url: ["http://one/v1", "http://two/v1", "http://three/v1"]}
 roles: {target: target, draft: draft, judge: target}
 embedder: all-minilm-l6-v2
 """
@@ -71,6 +72,20 @@ class Scripted(RunManager):
             ),
             ServerStatus("draft", ("draft",), "vllm", "Small 1.7B", ServerState.LOADING, "reading the weights", 0.57),
             ServerStatus("later", (), "llama.cpp", "spare"),
+            ServerStatus(
+                "far",
+                ("judge",),
+                "endpoint",
+                "Judge 7B",
+                ServerState.READY,
+                "serving",
+                1.0,
+                addresses=(
+                    AddressStatus("http://one/v1"),
+                    AddressStatus("http://two/v1"),
+                    AddressStatus("http://three/v1", "<b>no</b> answer"),
+                ),
+            ),
             ServerStatus("embedder", ("embedder",), "transformers", "all-minilm-l6-v2", ServerState.READY, "there"),
         )
         return FleetView(servers, ready=False, error=None, profile=self.scripted)
@@ -83,7 +98,9 @@ class Scripted(RunManager):
     async def follow_telemetry(self) -> AsyncGenerator[Telemetry, None]:
         pace = tuple(PacePoint(float(second), 100.0 + second % 20) for second in range(60))
         async for _ in super().follow_telemetry():
-            yield Telemetry(60.0, (ServerReading("target", FIGURES, None, pace),), GPUS)
+            far = AddressReading("http://one/v1", FIGURES), AddressReading("http://two/v1", None, "timed out", False)
+            target = ServerReading("target", FIGURES, None, pace)
+            yield Telemetry(60.0, (target, ServerReading("far", FIGURES, None, pace, far)), GPUS)
 
     def roles_in_use(self, server: str) -> list[str]:
         return self.roles
@@ -153,9 +170,24 @@ def test_what_does_not_exist_is_a_dash_and_progress_is_shown(page: Page, site: s
     expect(draft.get_by_role("button", name="Log of draft")).to_be_hidden()
 
 
+def test_each_address_has_a_state_and_figures_of_its_own_and_the_sum_says_that_it_is_one(page: Page, site: str) -> None:
+    visit(page, site)
+    far = card(page, "far")
+    expect(far.locator(".what")).to_have_text("far · Judge 7B · endpoint · 3 replicas elsewhere")
+    rows = far.get_by_role("list", name="Addresses").get_by_role("listitem")
+    expect(rows.locator(".state .word")).to_have_text(["ready", "failing", "failing"])
+    expect(rows.locator(".name")).to_have_text(["http://one/v1", "http://two/v1", "http://three/v1"])
+    expect(rows.locator(".figure")).to_have_text(["118 tokens/s · 3 running, 1 waiting", "–", "–"])
+    expect(rows.nth(0).locator(".problem")).to_be_hidden()
+    expect(rows.nth(1).locator(".problem")).to_have_text("timed out")
+    expect(rows.nth(2).locator(".problem")).to_have_text("left out until the next start: <b>no</b> answer")
+    expect(far.locator(".sum")).to_have_text("Figures: the sum over 1 of 3 addresses; of the KV cache, the mean.")
+    expect(card(page, "target").locator(".addresses")).to_be_hidden()
+
+
 def test_a_server_that_starts_on_demand_says_so_and_can_be_started(page: Page, site: str, manager: Scripted) -> None:
     visit(page, site)
-    expect(page.locator(".profile .hint").first).to_have_text("2 of 3 servers ready, 1 on demand")
+    expect(page.locator(".profile .hint").first).to_have_text("3 of 4 servers ready, 1 on demand")
     later = card(page, "later")
     expect(later.locator(".state")).to_contain_text("on demand")
     expect(later.locator(".detail")).to_have_text("Starts when a run first needs it.")

@@ -53,6 +53,7 @@ def test_a_server_is_told_with_what_it_runs_on(site: str, manager: RunManager) -
     message = first(f"{site}/fleet/events", "fleet")
     assert message["ending"] is None
     (server,) = message["servers"]
+    assert server["addresses"] == []
     assert (server["name"], server["state"], server["device"]) == ("target", "ready", "runs elsewhere")
     assert not server["restartable"]
     assert not server["has_log"]
@@ -69,6 +70,33 @@ def test_figures_are_told_with_the_servers_names(site: str, manager: RunManager)
     figures = server["figures"]
     assert (figures["running"], figures["waiting"], figures["kv_cache"]) == (2, 1, 0.25)
     assert (figures["hit_rate"], figures["speculation"]["length"]) == (0.64, 2.5)
+
+
+def test_each_of_several_addresses_is_told_with_its_state_and_figures(stub: StubEndpoint, tmp_path: Path) -> None:
+    here, nobody = f"http://127.0.0.1:{stub.port}/v1", "http://127.0.0.1:9/v1"
+    text = f"""
+name: spread
+description: one server at two addresses of which one answers
+servers: {{target: {{engine: endpoint, model: stub, base_url: ["{nobody}", "{here}"]}}}}
+roles: {{target: target}}
+"""
+    with RunManager(parse_profile(text, "spread.yaml"), tmp_path, hardware="a test machine") as manager:
+        until_fleet(manager, lambda view: view.ready)
+        with serving(manager) as site:
+            (server,) = first(f"{site}/fleet/events", "fleet")["servers"]
+            told = [(each["address"], each["state"]) for each in server["addresses"]]
+            assert told == [(nobody, "failed"), (here, "ready")]
+            assert (
+                f"left out until the next start: stub does not answer at {nobody}" in server["addresses"][0]["problem"]
+            )
+
+            def answered(message: Message) -> bool:
+                return any(server["figures"] for server in message["servers"])
+
+            (reading,) = first(f"{site}/fleet/telemetry", "telemetry", answered)["servers"]
+            (address,) = reading["addresses"]
+            assert (address["address"], address["answers"], address["running"]) == (here, True, 2)
+            assert reading["figures"]["running"] == 2
 
 
 def test_the_profiles_to_choose_from_are_those_that_ship_and_the_one_it_began_with(site: str) -> None:

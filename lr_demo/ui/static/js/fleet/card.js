@@ -1,6 +1,7 @@
 // One server: what it is, how far, how fast; its log and its restart.
 
 import { el, setText, show } from "../dom.js";
+import { Addresses } from "./addresses.js";
 import { Gauges, Gpus } from "./gauges.js";
 import { Spark } from "./spark.js";
 import { idle, NONE, perSecond, STATES } from "./words.js";
@@ -14,6 +15,7 @@ export class ServerCard {
     this.name = name;
     this.server = null;
     this.known = []; // of the GPUs
+    this.reading = null; // what it told last
     this.roles = el("h3.roles");
     this.simulated = el("span.chip", { "data-look": "simulated", hidden: true }, "◇ simulated");
     this.icon = el("span.icon", { "aria-hidden": "true" });
@@ -26,6 +28,7 @@ export class ServerCard {
     this.spark = new Spark();
     this.gauges = new Gauges();
     this.gpus = new Gpus();
+    this.addresses = new Addresses();
     this.log = el("button.quiet", { type: "button", "aria-expanded": "false", onclick: () => asks.log(name) }, "Log");
     this.restart = el("button.quiet", { type: "button", onclick: () => asks.restart(name) }, "Restart");
     this.pace = el("div.pace", {}, el("p.fast", {}, this.speed, " ", el("span.unit", {}, "tokens/s")), this.spark.node);
@@ -33,7 +36,7 @@ export class ServerCard {
     this.node = el(
       "section.panel.server", { "aria-label": `Server ${name}` },
       el("div.row", {}, this.roles, this.simulated, el("span.push"), el("span.state", {}, this.icon, this.word)),
-      this.what, this.bar, this.detail, this.pace, this.gauges.node, this.gpus.node, this.buttons,
+      this.what, this.bar, this.detail, this.pace, this.gauges.node, this.gpus.node, this.addresses.node, this.buttons,
     );
   }
 
@@ -67,6 +70,7 @@ export class ServerCard {
     this.restart.setAttribute("aria-label", `${this.restart.textContent} ${this.name}`);
     this.restart.disabled = !sleeps && !RESTARTABLE.has(server.state);
     if (server.state !== "ready" || fresh) this.figures(null, this.known);
+    else this.addresses.set(server.addresses, this.reading);
   }
 
   progress(server, state) {
@@ -81,11 +85,13 @@ export class ServerCard {
   figures(reading, gpus) {
     const figures = reading?.figures ?? null;
     this.known = gpus;
+    this.reading = reading;
     setText(this.speed, perSecond(figures?.tokens_per_s));
     this.speed.classList.toggle("none", figures?.tokens_per_s == null);
     if (reading) this.spark.add(reading.pace);
     this.gauges.set(figures, this.server);
     this.gpus.set(this.server.gpus, gpus);
+    this.addresses.set(this.server.addresses, reading);
     this.node.classList.toggle("silent", Boolean(reading?.problem));
     if (reading?.problem) {
       setText(this.detail, reading.problem);
