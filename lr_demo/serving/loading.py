@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from lr_demo import limits
 from lr_demo.serving import processes
@@ -13,7 +12,7 @@ _TAIL_LINES = 200
 
 
 async def _cpu_seconds(pid: int) -> float:
-    return await asyncio.to_thread(partial(processes.cpu_seconds, pid))
+    return await asyncio.to_thread(processes.cpu_seconds, pid)
 
 
 class LoadingWatch:

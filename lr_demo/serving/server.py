@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,8 @@ from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.serving import processes
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CatalogueEntry
-from lr_demo.serving.diagnosis import PORT_IN_USE, last_words, likely_reason, obituary
+from lr_demo.serving.death import Death
+from lr_demo.serving.diagnosis import last_words, likely_reason
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.health import until_hung
 from lr_demo.serving.launch import HOST, Launch, launch_llama_cpp
@@ -36,25 +36,6 @@ _DEATH_NOTICE_S = 1.0
 
 Update = Callable[[ServerState, str, float | None, Path | None], None]
 """Called with state, a sentence, the share done, and the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Death:
-    """Why a process is no server any more."""
-
-    reason: str
-    ended: processes.Ended | None = None
-    """How the process ended, where it ended by itself."""
-    last_words: str = ""
-    """Its last lines, where it hung while it was loading: started again, it may come up."""
-
-    @property
-    def while_loading(self) -> bool:
-        return bool(self.last_words)
-
-    @property
-    def lost_its_port(self) -> bool:
-        return self.ended is not None and any(PORT_IN_USE.search(line) for line in self.ended.tail)
 
 
 class LocalServer:
@@ -152,7 +133,7 @@ class LocalServer:
         port = self._port if self._port is not None else self._new_port()
         ports_left = _PORTS_TRIED - 1
         came_up = False
-        death: _Death | None = None
+        starting = "starting"
         while True:
             async with AsyncExitStack() as turn:
                 await turn.enter_async_context(self._turn())
@@ -161,10 +142,7 @@ class LocalServer:
                     self._asked.clear()
                     deaths.clear()
                 self._log = self._cache.new_log(self._name)
-                again = death is not None and death.while_loading
-                self._tell(
-                    ServerState.LOADING, f"starting again: {death.reason}" if death and again else "starting", 0.0
-                )
+                self._tell(ServerState.LOADING, starting, 0.0)
                 death = await self._run_once(self._launch(*prepared, port), self._log, turn.aclose)
             if death is None:
                 continue
@@ -177,27 +155,18 @@ class LocalServer:
                 deaths = [moment for moment in deaths if now - moment < limits.RESTART_WINDOW_S]
             self._unsettle()
             if not came_up and not death.while_loading:
-                raise ServingError(obituary(self._name, death.ended, self._log) if death.ended else death.reason)
+                raise ServingError(death.obituary(self._name, self._log))
             deaths.append(now)
             if len(deaths) > limits.RESTARTS:
-                raise ServingError(self._died_too_often(death, deaths))
+                raise ServingError(death.last_of(deaths, self._name))
             await self._pause(death, len(deaths))
+            starting = f"starting again: {death.reason}" if death.while_loading else "starting"
             port = self._port or self._new_port()
 
-    def _died_too_often(self, death: _Death, deaths: list[float]) -> str:
-        often = f" {len(deaths)} times" if deaths[1:] else ""
-        if death.while_loading:
-            return f"the server {self._name} was started{often} and did not come up: {death.reason}. {death.last_words}"
-        if often and deaths[-1] - deaths[0] < limits.RESTART_WINDOW_S:
-            often += f" within {limits.RESTART_WINDOW_S / 60:.0f} minutes"
-        return f"it died{often}: {death.reason}. Restart it when that is mended"
-
-    async def _pause(self, death: _Death, deaths: int) -> None:
+    async def _pause(self, death: Death, deaths: int) -> None:
         """Wait before the next start, longer each time, unless somebody wants it now."""
         pause = min(limits.FIRST_RESTART_PAUSE_S * 4.0 ** (deaths - 1), limits.LONGEST_RESTART_PAUSE_S)
-        what = death.reason if death.while_loading else f"it died: {death.reason}"
-        last = f". {death.last_words}" if death.while_loading else ""
-        self._tell(ServerState.LOADING, f"{what}; it is started again in {pause:g} s{last}")
+        self._tell(ServerState.LOADING, death.notice(pause))
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._asked.wait()
@@ -225,7 +194,7 @@ class LocalServer:
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
-    async def _run_once(self, launch: Launch, log: Path, loaded: Callable[[], Awaitable[None]]) -> _Death | None:
+    async def _run_once(self, launch: Launch, log: Path, loaded: Callable[[], Awaitable[None]]) -> Death | None:
         """Run the process until it ends or hangs; None where somebody wants it started anew.
 
         `loaded` is called when the process loads no more.
@@ -250,12 +219,12 @@ class LocalServer:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if silent.done() and not ready.done() and not process.done():
                 silent.result()
-                return _Death(watch.verdict(), last_words=last_words(watch.tail, log))
+                return Death(watch.verdict(), last_words=last_words(watch.tail, log))
             silent.cancel()
             if ready.done() and (failure := ready.exception()):
                 await asyncio.wait({process}, timeout=_DEATH_NOTICE_S)
                 if not process.done():
-                    return _Death(str(failure))
+                    return Death(str(failure))
             await loaded()
             hung = False
             if ready.done() and not ready.exception() and not process.done():
@@ -266,8 +235,8 @@ class LocalServer:
                 if hung:
                     looking.result()
             if process.done():
-                return _Death(likely_reason(process.result()), process.result())
-            return _Death(f"it hung, without a sign of life for {limits.HEALTH_LIMIT_S:g} s") if hung else None
+                return Death(likely_reason(process.result()), process.result())
+            return Death(f"it hung, without a sign of life for {limits.HEALTH_LIMIT_S:g} s") if hung else None
         finally:
             for task in tasks:
                 task.cancel()
