@@ -94,11 +94,11 @@ def test_several_servers_together_are_the_sum_of_what_is_known_and_the_mean_of_t
         cache, speculation = PrefixCache(100, tokens), Speculation(10, 60, tokens)
         return ServerFigures(2, 1, usage, speed, speed, cache, PrefixCache(10, 0), speculation, Speculation(0, 0, 0))
 
-    whole = together([figures(40.0, 0.5, 30), figures(30.0, 0.1, 15), figures(None, None, 0)])
+    whole = together([figures(40.0, 0.5, 30), figures(30.0, 0.25, 15), figures(None, None, 0)])
     assert whole == ServerFigures(
         running=6,
         waiting=3,
-        kv_cache_usage=pytest.approx(0.3),
+        kv_cache_usage=0.375,
         tokens_per_s=70.0,
         prompt_tokens_per_s=70.0,
         cache=PrefixCache(300, 45),
