@@ -128,11 +128,15 @@ def test_what_a_draft_wrote_ahead_is_in_the_trace_with_what_came_of_it(
     assert [event for event in outcome.events if isinstance(event, DraftedAhead)][-1] == told
 
 
-def test_what_a_failed_target_takes_back_is_not_confirmed() -> None:
+@pytest.mark.parametrize("alike", [0.7, 0.0])
+def test_what_a_failed_target_takes_back_is_not_confirmed(monkeypatch: pytest.MonkeyPatch, alike: float) -> None:
+    overheard = Overheard(monkeypatch)
     failures = {number: Failure(after_tokens=30) for number in range(8)}
-    outcome = run(Scene(ALIKE, speculation=DRAFTED, draft_s=0.002, target_failures=failures), Mode.SPECULATIVE)
+    story = SeededStory(steps=12, tokens_per_step=40, acceptance=alike, identical=alike)
+    outcome = run(Scene(story, speculation=DRAFTED, draft_s=0.006, target_failures=failures), Mode.SPECULATIVE)
     told = outcome.state.drafted_ahead
-    assert 0 < told.confirmed <= min(told.tokens, len(outcome.answer_ids()))
+    assert told.tokens == overheard.tokens
+    assert told.confirmed <= overheard.confirmed(outcome.answer_ids())
 
 
 def test_steps_that_are_drafted_are_not_counted_twice() -> None:
