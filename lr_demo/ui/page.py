@@ -18,6 +18,7 @@ from lr_demo.runs.race import RunPhase
 from lr_demo.ui.controls import Controls, Update, applicable, build_controls
 from lr_demo.ui.examples import EXAMPLES
 from lr_demo.ui.fleet_page import add_fleet_page
+from lr_demo.ui.learn_page import add_learn_page
 from lr_demo.ui.mounts import SCRIPTS, masthead
 
 Values = Mapping[Component, object]
@@ -58,6 +59,7 @@ def build_page(manager: RunManager) -> gr.Blocks:
                 )
         _wire(manager, controls, run=run, stop=stop, problem=problem, stage=stage)
         _follow_profile(manager, controls, top)
+    add_learn_page(page, profile)
     add_fleet_page(page, profile)
     return page
 

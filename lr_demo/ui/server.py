@@ -16,6 +16,8 @@ from fastapi import FastAPI
 from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.fleet_routes import fleet_router
+from lr_demo.ui.learn_routes import learn_router
+from lr_demo.ui.lessons import Lessons
 from lr_demo.ui.look import FAVICON, THEME, head
 from lr_demo.ui.page import build_page
 from lr_demo.ui.routes import api_router
@@ -30,6 +32,7 @@ def build_app(manager: RunManager) -> FastAPI:
     app = FastAPI(title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(api_router(manager))
     app.include_router(fleet_router(manager))
+    app.include_router(learn_router(Lessons()))
     app.include_router(static_router())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off

@@ -1,6 +1,7 @@
-// What the pages' HTML components start: the masthead of every page, the stage with the race, the fleet.
+// What the pages' HTML components start: the masthead of every page, the stage with the race, lessons, the fleet.
 
 import { FleetPage } from "./fleet/page.js";
+import { LearnPage } from "./learn/page.js";
 import { Masthead } from "./masthead.js";
 import { Stage } from "./stage.js";
 
@@ -14,6 +15,10 @@ export function mountMasthead(element, props, switched) {
 
 export function mountFleet(element) {
   element.dataset.mounted ||= (new FleetPage(element.querySelector(".ll-fleet")), "yes");
+}
+
+export function mountLearn(element) {
+  element.dataset.mounted ||= (new LearnPage(element.querySelector(".ll-learn")), "yes");
 }
 
 /**

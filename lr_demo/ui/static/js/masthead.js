@@ -5,7 +5,7 @@ import { followFleet } from "./fleet/feed.js";
 import { STATES } from "./fleet/words.js";
 import { url } from "./transport.js";
 
-const PAGES = [{ key: "live", name: "Live", path: "" }, { key: "fleet", name: "Fleet", path: "fleet" }];
+const PAGES = [{ key: "live", name: "Live", path: "" }, { key: "learn", name: "Learn", path: "learn" }, { key: "fleet", name: "Fleet", path: "fleet" }];
 
 class Server {
   constructor() {
@@ -59,6 +59,7 @@ export class Masthead {
     setText(this.summary, [profile.name, ...profile.models].join(" · "));
     this.summary.title = profile.description;
     setText(this.measured, profile.simulated ? "◇ simulated models" : "● measured here");
+    show(this.measured, this.page !== "learn"); // nothing there was measured now
     this.measured.dataset.look = profile.simulated ? "simulated" : "measured";
   }
 
@@ -76,7 +77,7 @@ export class Masthead {
     const wanted = servers.filter((server) => !idle(server));
     const busy = wanted.filter((server) => !["ready", "failed"].includes(server.state));
     const bad = Boolean(error) || failed.length > 0;
-    show(this.strip, this.page !== "fleet" && (bad || busy.length > 0 || Boolean(ending)));
+    show(this.strip, this.page !== "fleet" && this.page !== "learn" && (bad || busy.length > 0 || Boolean(ending)));
     this.strip.dataset.look = bad ? "failed" : "loading";
     if (ending) setText(this.line, `Switching to ${profile.name}: the servers of ${ending} are ending.`);
     else if (bad) setText(this.line, error || "A model server failed. Runs that need it cannot start.");
