@@ -1,6 +1,6 @@
 """Figures of the theory: numbers in, Plotly figure out. Nothing here knows a page, a file or a run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
@@ -9,7 +9,7 @@ from lr_demo import published
 from lr_demo.config import Schedule
 from lr_demo.theory import MOST_AHEAD, Layer, Optimum, best, combined, lookahead, parallel_sequences, speculative
 
-Properties = dict[str, object]
+Properties = Mapping[str, object]
 """Of a trace or an axis, by Plotly's names."""
 MOST_STEPS = 16
 """Largest k₁ and k₂ of a curve."""
@@ -156,7 +156,7 @@ def best_map(setting: Setting, palette: Palette = LIGHT) -> go.Figure:
         "y": [optimum.tokens],
         "mode": "markers",
         "name": found,
-        "marker": {"symbol": "star", "size": 14, "color": "#f0e442", "line": {"width": 1.2, "color": "#16202c"}},
+        "marker": {"symbol": "star", "size": 14, "color": "#f0e442", "line": {"width": 1.2, "color": "#000"}},
         "hovertemplate": f"{found}<extra></extra>",
     }
     axis = {"range": [0.5, size + 0.5], "showgrid": False, "tick0": 0, "dtick": size // 6}
@@ -264,7 +264,7 @@ class _Curves:
 
 
 def _figure(
-    palette: Palette, x_title: str, traces: list[Properties], x_axis: Properties, y_axis: Properties
+    palette: Palette, x_title: str, traces: Sequence[Properties], x_axis: Properties, y_axis: Properties
 ) -> go.Figure:
     axis = {"gridcolor": palette.line, "linecolor": palette.line, "zeroline": False, "fixedrange": True}
     layout = {

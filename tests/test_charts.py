@@ -1,6 +1,7 @@
 """The figures of the theory show what the formulas say, mark what is published as published, and fit the page."""
 
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import plotly.graph_objects as go
@@ -36,7 +37,7 @@ def trace(figure: go.Figure, name: str) -> go.Figure:
 @pytest.mark.parametrize("setting", [SETTING, SYNC], ids=["async", "sync"])
 def test_each_curve_over_k1_is_its_formula(setting: Setting) -> None:
     figure = speedup_by_steps(replace(setting, budget=256))
-    expected = {
+    expected: dict[str, Callable[[int], float]] = {
         "SD": lambda k: speculative(setting.tokens, 3),
         "LR": lambda k: lookahead(setting.steps, k, setting.schedule),
         "LR+SD": lambda k: combined(setting.steps, setting.tokens, k, 3, setting.schedule),

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from lr_demo.config import Profile, Schedule
-from lr_demo.runs.manager import RunManager
 from lr_demo.theory import Layer, lookahead
 from lr_demo.ui.lessons import Lessons
 from lr_demo.ui.tour import StageKind
@@ -36,8 +35,13 @@ def expect_stage(page: Page, stage: int) -> None:
     expect(page.locator(CALLOUT)).to_contain_text(STAGES[stage].text)
 
 
-def cards(page: Page) -> list[str]:
-    return [card.inner_text() for card in page.locator(".ll-learn .card").all()]
+def cards(page: Page) -> list[list[str]]:
+    """Step, kind, verdict and size of every card."""
+    script = """(cards) => cards.map((card) => [
+      card.dataset.step, card.dataset.kind,
+      ...[".badge", ".meta", ".note"].map((part) => card.querySelector(part).innerText),
+    ])"""
+    return cast(list[list[str]], page.locator(".ll-learn .card").evaluate_all(script))
 
 
 def curve(page: Page, figure: str, name: str) -> list[float]:
@@ -224,9 +228,3 @@ def test_it_works_while_models_load(page: Page, profile: Profile, traces: Path) 
 def test_an_address_that_leads_nowhere_still_shows_a_lesson(page: Page, site: str, asked: str) -> None:
     page.goto(f"{site}/learn?{asked}")
     expect(page.locator(CALLOUT)).to_be_visible()
-
-
-def test_the_manager_is_never_asked(page: Page, site: str, manager: RunManager) -> None:
-    visit(page, site)
-    page.keyboard.press("ArrowRight")
-    assert manager.races() == []

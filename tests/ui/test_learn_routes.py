@@ -8,7 +8,7 @@ from lr_demo.theory import speculative
 from lr_demo.ui.lessons import Lessons
 from lr_demo.ui.theory_view import TheoryQuery, theory_view
 
-NUMBERS = {
+NUMBERS: dict[str, str | int | float] = {
     "alpha1": 0.55, "cost1": 0.2, "steps": 5, "alpha2": 0.6, "cost2": 0.05, "tokens": 3,
     "budget": 16, "schedule": "sync", "rate": 50, "answer": 1000,
 }  # fmt: skip
@@ -46,7 +46,7 @@ def test_the_theory_answers_with_schemes_and_five_figures(site: str) -> None:
     [{"alpha1": 1.1}, {"cost1": 0}, {"steps": 65}, {"budget": 0}, {"rate": "nan"}, {"rate": "inf"}, {"more": 1}],
     ids=str,
 )
-def test_numbers_out_of_range_are_refused(site: str, wrong: dict[str, float]) -> None:
+def test_numbers_out_of_range_are_refused(site: str, wrong: dict[str, str | int | float]) -> None:
     assert httpx.get(f"{site}/learn/theory", params={**NUMBERS, **wrong}).status_code == 422
 
 

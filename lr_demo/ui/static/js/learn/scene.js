@@ -51,6 +51,7 @@ export class Scene {
   show(stage, callout) {
     this.anchor?.remove();
     this.pointed?.classList.remove("pointed");
+    const { scrollTop } = this.lane.body;
     const back = stage.seq + 1 < this.applied;
     if (back) this.rewind();
     this.lane.node.classList.toggle("still", back || this.applied === 0); // nothing lands again that had landed
@@ -58,6 +59,8 @@ export class Scene {
     for (; this.applied <= stage.seq; this.applied++) this.lane.apply(this.events[this.applied]);
     this.lane.render(Infinity);
     show(this.lane.empty, false);
+    this.lane.body.scrollTop = scrollTop;
+    this.zoom.range = null;
     this.point(stage, callout);
     this.draw();
   }
