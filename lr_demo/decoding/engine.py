@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lr_demo.config import Mode, Proposals, RunSettings
 from lr_demo.decoding.autoregressive import Autoregressive
+from lr_demo.decoding.budget import Budget, Share
 from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
@@ -41,8 +42,11 @@ async def decode(
     emit: Callable[[Event], None],
     system_prompt: str,
     segmenter: Segmenter = BLANK_LINE,
+    budget: Budget | None = None,
 ) -> str:
     """Decode a prompt; emits every event between `RunStarted` and `RunFinished`.
+
+    `budget` is the target's, shared with other runs on it; by default the run has the target to itself.
 
     Returns the reason of the end: `end_of_sequence`, `token_limit`, `final_answer`, `repeated_step`.
     However it ends, by cancellation too, no request of it is left at a server.
@@ -51,6 +55,19 @@ async def decode(
         ConfigError: the cast lacks a role that the mode needs.
         ModelError: the target failed for too long, or refused the prompt.
     """
+    with (budget or Budget()).join(settings) as share:
+        return await _decode(prompt, settings, cast, share.watching(emit), system_prompt, segmenter, share)
+
+
+async def _decode(
+    prompt: str,
+    settings: RunSettings,
+    cast: Cast,
+    emit: Callable[[Event], None],
+    system_prompt: str,
+    segmenter: Segmenter,
+    share: Share,
+) -> str:
     messages = [Message("system", system_prompt), Message("user", prompt)]
     patience = Patience(emit)
     prompt_ids = await patience.of(lambda: in_time(cast.target, cast.target.chat_prompt(messages)))
@@ -59,9 +76,11 @@ async def decode(
     settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
     if not settings.mode.drafts_steps:
         ahead = _draft_ahead(cast, messages, prompt_ids, settings, emit)
-        return await Autoregressive(
+        plain = Autoregressive(
             cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit, ahead
-        ).run()
+        )
+        async with share.place():
+            return await plain.run()
     if cast.draft is None:
         raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
     same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
@@ -71,11 +90,12 @@ async def decode(
     if settings.mode is Mode.SPECREASON:
         if cast.scorer is None:
             raise ConfigError("mode specreason needs a step scorer, and there is none")
-        return await SpecReason(writing, cast.scorer, settings, emit).run()
+        async with share.place():
+            return await SpecReason(writing, cast.scorer, settings, emit).run()
     if cast.verifier is None:
         raise ConfigError(f"mode {settings.mode} needs a verifier, and there is none")
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
-    return await Lookahead(writing, judging, settings, emit).run()
+    return await Lookahead(writing, judging, settings, emit, share).run()
 
 
 def _draft_ahead(

@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from functools import partial
 
 from lr_demo.config import RunSettings, Schedule
+from lr_demo.decoding.budget import Share
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.slots import Slots
@@ -35,11 +36,12 @@ class Lookahead:
     expanding all of them in one batch, and judging.
     """
 
-    def __init__(self, writing: Writing, judging: Judging, settings: RunSettings, emit: Emit) -> None:
+    def __init__(self, writing: Writing, judging: Judging, settings: RunSettings, emit: Emit, share: Share) -> None:
+        """`share`: of the target's places."""
         self._writing, self._judging, self._settings, self._emit = writing, judging, settings, emit
         self._draft, self._draft_text = writing.draft, writing.draft_text
         self._synchronous = settings.schedule is Schedule.SYNC
-        self._slots = {role: Slots(settings.parallel_budget) for role in (Role.TARGET, Role.DRAFT)}
+        self._share, self._draft_slots = share, Slots(settings.parallel_budget)
         self._drafting = 0
         """Drafted steps asked for and not complete."""
         self._next_id = 0
@@ -69,6 +71,7 @@ class Lookahead:
 
     def _new_root(self, step: int, tokens_before: int, after_boundary: bool) -> None:
         self._cycle += 1
+        self._share.advance(step)
         self._emit(CycleStarted(cycle=self._cycle, position=self._next_id))
         self._root = self._new_position(step, None, tokens_before, after_boundary)
         self._start(self._root)
@@ -105,13 +108,14 @@ class Lookahead:
             or not self._draft_text.complete
             or position.step - root.step >= self._settings.lookahead
             or self._draft.away
+            or not self._share.pays(position.step + 1)
         ):
             return
         for alternative in range(self._settings.width):
             drafted = Drafted(position, alternative)
             position.drafted.append(drafted)
             self._drafting += 1
-            self._slots[Role.DRAFT].request(position.step, partial(self._begin_draft, drafted))
+            self._draft_slots.request(position.step, partial(self._begin_draft, drafted))
 
     def _expand_if_drafted(self) -> None:
         """Synchronous schedule: the whole batch of target steps starts when drafting is done, or the draft is away."""
@@ -126,7 +130,7 @@ class Lookahead:
                 self._ask_target(position)
 
     def _ask_target(self, position: Position) -> None:
-        self._slots[Role.TARGET].request(position.step, partial(self._begin_target, position))
+        self._share.request(position.step, partial(self._begin_target, position), needed=self._synchronous)
 
     # Requests.
 
@@ -134,14 +138,14 @@ class Lookahead:
         if position.dropped:
             return False
         position.writing = self._spawn(self._write_target(position))
-        position.writing.add_done_callback(lambda _: self._slots[Role.TARGET].release())
+        position.writing.add_done_callback(lambda _: self._share.release(position.step))
         return True
 
     def _begin_draft(self, drafted: Drafted) -> bool:
         if drafted.accepted is not None:
             return False
         drafted.writing = self._spawn(self._write_draft(drafted))
-        drafted.writing.add_done_callback(lambda _: self._slots[Role.DRAFT].release())
+        drafted.writing.add_done_callback(lambda _: self._draft_slots.release())
         return True
 
     async def _write_target(self, position: Position) -> None:
@@ -291,6 +295,7 @@ class Lookahead:
         self._writing.accept_drafted(chosen.step, chosen.target_ids)
         self._root = chosen.child
         self._root.parent = None
+        self._share.advance(self._root.step)
         if not self._synchronous:
             for position in list(self._root.subtree()):
                 self._draft_at(position)
