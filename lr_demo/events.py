@@ -89,6 +89,8 @@ class RunStarted(_Event):
     """Run id of the autoregressive baseline this run is compared with."""
     at_once: bool = False
     """True where run and baseline were measured at the same time, each on devices of its own."""
+    concurrent: bool = False
+    """True where other runs may have used the same servers meanwhile: its speed is not that of a run alone."""
     hardware: str = ""
     """What it ran on, for people."""
     fingerprint: str = ""

@@ -39,7 +39,7 @@ def is_baseline(started: RunStarted, prompt: str, settings: RunSettings, servers
 
     `servers` is the `fingerprint` of the baseline's settings.
     """
-    if (started.mode, started.prompt) != (Mode.AUTOREGRESSIVE, prompt):
+    if (started.mode, started.prompt) != (Mode.AUTOREGRESSIVE, prompt) or started.concurrent:
         return False
     if (started.fingerprint, started.hardware) != (servers, hardware):
         return False

@@ -1,4 +1,4 @@
-"""The thread in which everything happens: an event loop with a profile's fleet, and its runs one after the other."""
+"""The thread in which everything happens: an event loop with a profile's fleet, and its runs, alone or concurrent."""
 
 import asyncio
 import logging
@@ -6,16 +6,19 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from lr_demo.config import Profile
+from lr_demo.config import Profile, RunSettings
+from lr_demo.decoding.admission import BatchCost
+from lr_demo.decoding.budget import Budget
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.loop_thread import LoopThread
 from lr_demo.runs.race import Race, RunHandle
-from lr_demo.runs.roles import Casting, model_names, server_names, speculation_in_words
+from lr_demo.runs.roles import Casting, model_names, places_at, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.speculation import SpeculationMeter
 from lr_demo.runs.starting import StartingLine
@@ -73,6 +76,8 @@ class EngineThread:
         self._leaving = asyncio.Event()
         self._stop_reason = STOPPED
         """Why the runs end that are stopped now."""
+        self._budgets: dict[str, Budget] = {}
+        """Of the targets that concurrent runs share, by server."""
         self._restarts: dict[str, asyncio.Task[None]] = {}
         """Under way, by server."""
         self._changes.notify()
@@ -93,7 +98,7 @@ class EngineThread:
         return self._thread.time()
 
     def enqueue(self, race: Race) -> None:
-        """Run a race after those that were given before."""
+        """Run a race after those that were given before; concurrent ones run beside one another."""
         self._thread.call(self._enqueue, race)
 
     def stop(self, handle: RunHandle) -> None:
@@ -205,14 +210,25 @@ class EngineThread:
         self._changes.notify()
 
     async def _work(self) -> None:
-        waiting = self._waiting
-        while True:
-            race = await waiting.get()
-            try:
-                for turn in race.turns:
-                    await self._run_together([handle for handle in turn if handle.log.finished is None], race)
-            finally:
-                self._end_leftovers(race)
+        waiting, beside = self._waiting, set[asyncio.Task[None]]()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                race = await waiting.get()
+                if race.concurrent:
+                    beside.add(task := group.create_task(self._run_race(race)))
+                    task.add_done_callback(beside.discard)
+                    task.add_done_callback(partial(self._end_race, race))  # also where it was cancelled unbegun
+                    continue
+                try:
+                    if beside:
+                        await asyncio.wait(beside)
+                    await self._run_race(race)
+                finally:
+                    self._end_leftovers(race)
+
+    async def _run_race(self, race: Race) -> None:
+        for turn in race.turns:
+            await self._run_together([handle for handle in turn if handle.log.finished is None], race)
 
     async def _run_together(self, handles: list[RunHandle], race: Race) -> None:
         """Runs of one turn, until all have ended."""
@@ -224,12 +240,14 @@ class EngineThread:
     async def _run(self, handle: RunHandle, race: Race, line: StartingLine) -> None:
         """One run, from its first event to its last, whatever happens."""
         log, status, meter = handle.log, RunStatus.FAILED, None
+        budget = self._budget(handle.settings) if race.concurrent else None
         try:
             with line.getting_ready():
                 cast, meter = await self._get_ready(handle)
             await line.go()
             log.append(self._started(handle, race))
-            reason = await decode(handle.prompt, handle.settings, cast, log.append, self._profile.system_prompt)
+            system = self._profile.system_prompt
+            reason = await decode(handle.prompt, handle.settings, cast, log.append, system, budget=budget)
             status = RunStatus.FINISHED
         except asyncio.CancelledError:
             status, reason = RunStatus.STOPPED, self._stop_reason
@@ -259,6 +277,13 @@ class EngineThread:
             await meter.begin()
         return cast, meter
 
+    def _budget(self, settings: RunSettings) -> Budget:
+        """That of the target of these settings, shared by all concurrent runs on it."""
+        server = server_names(self._profile, settings)["target"]
+        if server not in self._budgets:
+            self._budgets[server] = Budget(places_at(self._profile.servers[server]), BatchCost())
+        return self._budgets[server]
+
     def _enqueue(self, race: Race) -> None:
         self._waiting.put_nowait(race)
 
@@ -275,6 +300,9 @@ class EngineThread:
     def _end_leftovers(self, race: Race) -> None:
         for handle in race.handles:
             self._end_unstarted(handle, race, self._stop_reason)
+
+    def _end_race(self, race: Race, _: asyncio.Task[None]) -> None:
+        self._end_leftovers(race)
 
     def _end_unstarted(self, handle: RunHandle, race: Race | None, reason: str) -> None:
         """End a run that never got its turn; any other stays as it is."""
@@ -299,6 +327,7 @@ class EngineThread:
             simulated=self._profile.simulated,
             baseline=reference.id if reference is not None and (measured or at_once) else None,
             at_once=at_once,
+            concurrent=race is not None and race.concurrent,
             hardware=self._hardware,
             fingerprint=fingerprint(self._profile, handle.settings),
         )

@@ -36,7 +36,8 @@ class RunManager:
 
     Races execute one at a time, in the order of `start`, and so do a run and its baseline: two at once
     would slow each other, and no figure would mean anything. Only where they share no device
-    (`replicas.can_run_at_once`) a run and its baseline are measured at the same time.
+    (`replicas.can_run_at_once`) a run and its baseline are measured at the same time. Runs of
+    `start_concurrent` share the servers with one another, and with nothing that is measured.
     """
 
     def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
@@ -106,13 +107,23 @@ class RunManager:
             reference = reference or self._new_run(prompt, baseline_settings(settings))
         at_once = reference is not None and not cached and can_run_at_once(self.profile, settings)
         race = Race(self._new_run(prompt, settings), reference, cached, at_once)
-        with self._lock:
-            if self.profile is not profile:
-                raise UserError(f"the servers were just switched to profile {self.profile.name}: start the run again")
-            self._races[race.id] = race
-            self._runs |= {handle.id: handle for handle in race.handles}
-            self._forget_oldest()
-            self._engine.enqueue(race)
+        self._take(race, profile)
+        return race
+
+    def start_concurrent(self, prompt: str, settings: RunSettings) -> Race:
+        """Start a run beside others that were started like this, as soon as the races before it have ended.
+
+        They share the target's parallel budget fairly, and look ahead only as far as the target gains by it.
+        There is no baseline, and the run is none.
+
+        Raises:
+            UserError: the prompt or the settings cannot be run on this profile; nothing was started.
+        """
+        prompt = check_prompt(prompt)
+        profile = self.profile
+        check_runnable(profile, settings)
+        race = Race(self._new_run(prompt, settings), None, False, concurrent=True)
+        self._take(race, profile)
         return race
 
     def stop(self, run: str) -> None:
@@ -241,6 +252,16 @@ class RunManager:
                 except TraceError as error:
                     _logger.warning("a recorded baseline cannot be used: %s", error)
         return None
+
+    def _take(self, race: Race, profile: Profile) -> None:
+        """Queue a race that was made for this profile."""
+        with self._lock:
+            if self.profile is not profile:
+                raise UserError(f"the servers were just switched to profile {self.profile.name}: start the run again")
+            self._races[race.id] = race
+            self._runs |= {handle.id: handle for handle in race.handles}
+            self._forget_oldest()
+            self._engine.enqueue(race)
 
     def _log_of(self, server: str) -> Path:
         for status in self.fleet.servers:

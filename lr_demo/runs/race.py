@@ -66,6 +66,8 @@ class Race:
     """True where the baseline was measured earlier; `baseline.started.started_at` says when."""
     at_once: bool = False
     """True where both are measured at the same time, each on devices of its own."""
+    concurrent: bool = False
+    """True where it shares the servers with other runs, and measures nothing that counts for a run alone."""
 
     @property
     def id(self) -> str:

@@ -14,14 +14,17 @@ from lr_demo.config import (
     DraftModelSpeculation,
     EagleSpeculation,
     EndpointServer,
+    LlamaCppServer,
     Mode,
     NgramSpeculation,
     Profile,
     Proposals,
     RunSettings,
+    ServerConfig,
     SimulatedSpeculation,
     SuffixSpeculation,
     VerifierKind,
+    VllmServer,
 )
 from lr_demo.decoding.engine import Cast
 from lr_demo.decoding.sampling import family_sampling
@@ -86,6 +89,17 @@ def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     if settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING and profile.embedder:
         names["embedder"] = profile.embedder
     return names
+
+
+def places_at(server: ServerConfig) -> int | None:
+    """Sequences that a server decodes at once, all its replicas together; None where it does not say."""
+    match server:
+        case VllmServer():
+            return server.max_num_seqs * server.data_parallel_size
+        case LlamaCppServer():
+            return server.slots
+        case _:
+            return None
 
 
 def speculation_in_words(profile: Profile, settings: RunSettings) -> str:
