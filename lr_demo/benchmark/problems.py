@@ -45,7 +45,7 @@ class Scheme(StrEnum):
     LR_SD_DRAFTED = "lr-sd-drafted"
 
 
-_SETTINGS: dict[Scheme, dict[str, object]] = {
+SETTINGS: dict[Scheme, dict[str, object]] = {
     Scheme.AR: {"mode": Mode.AUTOREGRESSIVE},
     Scheme.LR_JUDGE: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.JUDGE},
     Scheme.LR_EMBEDDING: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EMBEDDING},
@@ -277,7 +277,7 @@ def compare(
     """Solve problems with several schemes and compare them."""
     chosen = load_profile(profile)
     common = {"lookahead": lookahead, "temperature": temperature, "seed": seed, "max_tokens": max_tokens}
-    settings = {each: parse_settings(chosen.defaults, {**common, **_SETTINGS[each]}) for each in scheme or _USUAL}
+    settings = {each: parse_settings(chosen.defaults, {**common, **SETTINGS[each]}) for each in scheme or _USUAL}
     for each in settings.values():
         check_runnable(chosen, each)
     asked = read_lines(problems, Problem)[:count]
