@@ -296,7 +296,7 @@ roles: {target: target}
 def test_an_error_nobody_expected_fails_the_run_in_a_sentence_and_leaves_its_traceback_in_the_log_file(
     manager: RunManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*arguments: object) -> str:
+    async def broken(*arguments: object, **options: object) -> str:
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr("lr_demo.runs.engine_thread.decode", broken)

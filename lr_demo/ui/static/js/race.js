@@ -272,10 +272,11 @@ export class Race {
   rightChip() {
     const { right } = this;
     const { state } = right.lane;
-    if (state.finished) right.head.chip(this.replaying ? `${state.status} · replayed` : state.status, state.status === "finished" ? "done" : "bad");
+    const beside = state.started?.concurrent ? " · beside other runs" : "";
+    if (state.finished) right.head.chip(this.replaying ? `${state.status} · replayed${beside}` : state.status + beside, state.status === "finished" ? "done" : "bad");
     else if (right.complete && !right.queue.size) right.head.chip(right.status || "stopped", "bad");
-    else if (state.started) right.head.chip(this.replaying ? "replay" : "live", "live");
-    else right.head.chip("queued", "queued");
+    else if (state.started) right.head.chip((this.replaying ? "replay" : "live") + beside, "live");
+    else right.head.chip("queued", "queued", "A measured run has the servers to itself: this one begins when those before it have ended.");
   }
 
   /** Says once how it ended, when both lanes are at their end. */
