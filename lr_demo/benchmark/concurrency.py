@@ -101,7 +101,7 @@ def measure(
     chart: Annotated[Path | None, typer.Option(help="Write a chart here: one HTML file.")] = None,
 ) -> None:
     """Run several at once with several schemes: throughput, latency and acceptance against the number of runs."""
-    chosen = load_profile(profile)
+    chosen, counts = load_profile(profile), _counts(runs)
     if curve is not Curve.PROFILE and not chosen.simulated:
         raise ConfigError(f"--curve {curve} is for simulated models, and profile {chosen.name} has real ones")
     chosen = with_curve(chosen, curve)
@@ -124,7 +124,7 @@ def measure(
         date=datetime.now().astimezone().date().isoformat(),
     )
     prompts = [problem.question for problem in read_lines(problems, Problem)] if problems is not None else PROMPTS
-    bench, counts = _Bench(origin, prompts, each, rows), _counts(runs)
+    bench = _Bench(origin, prompts, each, rows)
     if chosen.simulated:
         for name, settings in plans.items():
             for count in counts:
