@@ -222,10 +222,17 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         rows.append(("wasted", f"{wasted}, {summary.wasted_target_tokens} target tokens"))
     if summary.verdict_latency_p50_s is not None:
         late = _number(", {:.3f} s at p95", summary.verdict_latency_p95_s)
-        rows.append(("verdicts", f"{summary.verdict_latency_p50_s:.3f} s median{late}"))
+        rows.append(("verdicts", f"{summary.verdict_latency_p50_s:.3f} s median{late}{_waited(summary)}"))
     if (counted := summary.speculation) is not None:
         rows.append(("speculation", _speculation(counted)))
     return rows
+
+
+def _waited(summary: Summary) -> str:
+    """How long the answer waited for verdicts alone, in words."""
+    if summary.verdict_wait_s is None or summary.wall_s <= 0:
+        return ""
+    return f", {summary.verdict_wait_s:.2f} s ({summary.verdict_wait_s / summary.wall_s:.1%}) waited for nothing else"
 
 
 def _speculation(counted: SpeculationFigures) -> str:

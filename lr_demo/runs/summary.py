@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from lr_demo.decoding.answers import final_answer
-from lr_demo.events import Outcome, Role, RunStatus, TokenSpeculation
+from lr_demo.events import Outcome, Role, RunStatus, TokenSpeculation, Verdict
 from lr_demo.run_state import RunState, StepKey, StepPhase
 
 WITHOUT_VERIFIER = frozenset({"identical", "ending"})
@@ -79,6 +79,9 @@ class Summary(BaseModel):
     verdict_latency_p50_s: float | None
     """Median seconds the verifier took, over the verdicts that asked it."""
     verdict_latency_p95_s: float | None
+    verdict_wait_s: float | None = None
+    """Seconds in which the answer could not grow for want of a verdict alone: every step that it is given on was
+    complete. None where no step of the answer was compared."""
     speculation: SpeculationFigures | None
     """None where the target did not speculate, the server does not tell, or the run has not ended."""
 
@@ -129,6 +132,7 @@ def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
         wasted_target_tokens=state.tokens_written[Role.TARGET] - _used(state, Role.TARGET),
         verdict_latency_p50_s=percentile(latencies, 0.50),
         verdict_latency_p95_s=percentile(latencies, 0.95),
+        verdict_wait_s=_verdict_wait_s(state) if accepted + corrected else None,
         speculation=_speculation(finished.speculation) if finished and finished.speculation else None,
     )
 
@@ -168,6 +172,33 @@ def _used(state: RunState, role: Role) -> int:
             if compared is not None and compared.phase is not StepPhase.CANCELLED:
                 used += compared.tokens
     return used
+
+
+def _verdict_wait_s(state: RunState) -> float:
+    """The time between one step of the answer and the next in which verdicts on the next were being given.
+
+    A verdict is given once the target's step is there, and then the answer waits for no draft any more; so while one is
+    given on the root, it waits for nothing else. Verdicts on positions ahead of the root cost no time of the answer's.
+    """
+    waited = since = 0.0
+    for committed in state.answer:
+        reached = since  # no time counts twice where alternatives are judged side by side
+        for verdict in _verdicts_at(state, committed.key.position):
+            end = min(verdict.t, committed.t)
+            waited += max(0.0, end - max(reached, verdict.t - verdict.latency_s))
+            reached = max(reached, end)
+        since = committed.t
+    return waited
+
+
+def _verdicts_at(state: RunState, position: int) -> list[Verdict]:
+    """The verdicts given on a position's drafted steps, in the order in which they began."""
+    found, alternative = [], 0
+    while (step := state.steps.get(StepKey(position, Role.DRAFT, alternative))) is not None:
+        if step.verdict is not None:
+            found.append(step.verdict)
+        alternative += 1
+    return sorted(found, key=lambda verdict: verdict.t - verdict.latency_s)
 
 
 def _time_to_final_answer(state: RunState, text: str) -> float | None:

@@ -95,6 +95,7 @@ def test_the_figures_of_a_lookahead_run() -> None:
     assert summary.wasted_target_tokens == 30
     assert summary.verdict_latency_p50_s == 0.2  # of 0.1, 0.2, 0.9; the identical one asked nobody
     assert summary.verdict_latency_p95_s == pytest.approx(0.83)
+    assert summary.verdict_wait_s == pytest.approx(0.1 + 0.2 + 0.9)
     assert summary.time_to_final_answer_s == 6.0  # when "the answer is 12" was committed
     assert (summary.baseline, summary.speedup) == (None, None)
 
@@ -105,6 +106,29 @@ def test_what_was_drafted_ahead_counts_as_drafted_and_unless_confirmed_as_wasted
     summary = summarize(fold(script.end().events))
     assert (summary.drafted_tokens, summary.wasted_draft_tokens) == (90, 55)
     assert summary.wasted_target_tokens == 0
+
+
+def test_verdicts_ahead_of_the_root_cost_the_answer_only_what_is_left_of_them_when_it_gets_there() -> None:
+    script = Script().step(0, Role.DRAFT, "a\n\n", 1).step(0, Role.TARGET, "b\n\n", 1)
+    script.step(1, Role.DRAFT, "c\n\n", 1, seconds=0.0).step(1, Role.TARGET, "d\n\n", 1, seconds=0.0)  # at 2 s
+    script.add(VerdictStarted(position=0, method="judge")).add(VerdictStarted(position=1, method="judge"))
+    script.add(Verdict(position=0, accepted=True, method="judge", latency_s=0.5), seconds=0.5)
+    script.commit(0, Role.DRAFT, Outcome.ACCEPTED, 1)
+    script.add(Verdict(position=1, accepted=True, method="judge", latency_s=0.7), seconds=0.2)
+    script.commit(1, Role.DRAFT, Outcome.ACCEPTED, 1)
+    assert summarize(fold(script.end().events)).verdict_wait_s == pytest.approx(0.5 + 0.2)
+
+
+def test_verdicts_on_alternatives_side_by_side_are_waited_for_once() -> None:
+    script = Script().step(0, Role.DRAFT, "a\n\n", 1)
+    script.add(StepStarted(position=0, role=Role.DRAFT, alternative=1))
+    end = StepFinish.BOUNDARY
+    script.add(StepFinished(position=0, role=Role.DRAFT, alternative=1, token_ids=[1], text="b\n\n", finish=end))
+    script.step(0, Role.TARGET, "c\n\n", 1)
+    script.add(Verdict(position=0, accepted=False, method="judge", latency_s=0.3), seconds=0.3)
+    script.add(Verdict(position=0, alternative=1, accepted=True, method="judge", latency_s=0.4), seconds=0.1)
+    script.add(StepCommitted(position=0, role=Role.DRAFT, alternative=1, outcome=Outcome.ACCEPTED, step=0, tokens=1))
+    assert summarize(fold(script.end().events)).verdict_wait_s == pytest.approx(0.4)
 
 
 def test_a_finished_baseline_gives_the_speedup() -> None:
@@ -127,6 +151,7 @@ def test_figures_that_do_not_exist_are_none() -> None:
     assert summary.final_answer is None
     assert summary.time_to_final_answer_s is None
     assert summary.verdict_latency_p50_s is None
+    assert summary.verdict_wait_s is None
     with pytest.raises(ValueError, match="not started"):
         summarize(fold([]))
 
