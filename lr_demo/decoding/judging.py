@@ -7,7 +7,7 @@ from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.step import Emit, Step
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import Role, StepFinish, Verdict, VerdictStarted
-from lr_demo.verification.protocol import Comparison, Judgement, Verifier
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement, Verifier
 
 
 class Judging:
@@ -34,6 +34,17 @@ class Judging:
         if self.attendance.away:
             return self._say(position, alternative, False, "error", f"the {self._verifier.method} verifier is away")
         return None
+
+    def foresee(self, drafted: Step, drafted_target_ids: tuple[int, ...], seed: int) -> Foresight | None:
+        """What tells, while the target still writes its step, that this drafted one will be rejected.
+
+        Whoever learns of a reject by it says so with `foreseen`, and asks for no verdict any more.
+        """
+        return self._verifier.foresee(DraftedStep(drafted.text, drafted_target_ids, self._same_vocabulary, seed))
+
+    def foreseen(self, position: int, alternative: int, reason: str) -> None:
+        """A reject that was certain before the target's step was complete."""
+        self._say(position, alternative, False, self._verifier.method, reason)
 
     async def ask(
         self,

@@ -5,7 +5,7 @@ of the tree happens in such a callback, so between two events nothing runs and n
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 
 from lr_demo.config import RunSettings, Schedule
@@ -26,6 +26,7 @@ from lr_demo.events import (
     StepCommitted,
     StepFinish,
 )
+from lr_demo.models.protocol import Chunk
 
 
 class Lookahead:
@@ -151,7 +152,11 @@ class Lookahead:
     async def _write_target(self, position: Position) -> None:
         try:
             step = await self._writing.target_step(
-                position.id, position.step, position.tokens_before, position.drafted_target_ids
+                position.id,
+                position.step,
+                position.tokens_before,
+                position.drafted_target_ids,
+                begin=partial(self._target_begins, position),
             )
         except ModelError as error:
             self._end(error)
@@ -200,6 +205,7 @@ class Lookahead:
             drafted.accepted = False
             self._cancelled(drafted)
         self._judge(drafted)
+        self._watch(drafted)
         if drafted.accepted is not False and not step.ends_answer and tokens < self._settings.max_tokens:
             after_boundary = step.finish is StepFinish.BOUNDARY
             drafted.child = self._new_position(position.step + 1, drafted, tokens, after_boundary)
@@ -233,7 +239,7 @@ class Lookahead:
 
     async def _ask_judge(self, drafted: Drafted, step: Step, target: Step) -> None:
         position = drafted.position
-        seed = request_seed(self._settings.seed, Role.JUDGE, position.step, drafted.alternative)
+        seed = self._judge_seed(drafted)
         verdict = await self._judging.ask(position.id, drafted.alternative, step, drafted.target_ids, target, seed)
         drafted.judging = None
         self._decide(drafted, verdict)
@@ -250,6 +256,35 @@ class Lookahead:
         if lowest is not None and lowest.accepted:
             for other in alternatives:
                 self._give_up(other)
+
+    # A reject is certain before the target's step is complete.
+
+    def _target_begins(self, position: Position) -> Callable[[Chunk], None]:
+        position.reading.begin()
+        return partial(self._target_wrote, position)
+
+    def _target_wrote(self, position: Position, chunk: Chunk) -> None:
+        for alternative, reason in position.reading.target_wrote(chunk):
+            self._foreseen(position.drafted[alternative], reason)
+
+    def _watch(self, drafted: Drafted) -> None:
+        """A drafted step is complete and undecided: from now on what the target writes may decide against it."""
+        if drafted.step is None or drafted.accepted is not None or drafted.judging:
+            return
+        foresee = partial(self._judging.foresee, drafted.step, drafted.target_ids, self._judge_seed(drafted))
+        reason = drafted.position.reading.drafted(drafted.alternative, foresee)
+        if reason is not None:
+            self._foreseen(drafted, reason)
+
+    def _foreseen(self, drafted: Drafted, reason: str) -> None:
+        """What stands on the drafted step is given up; the target's step goes on, since it takes its place."""
+        if drafted.accepted is None and not drafted.position.dropped:
+            drafted.compared = True
+            self._judging.foreseen(drafted.position.id, drafted.alternative, reason)
+            self._decide(drafted, accepted=False)
+
+    def _judge_seed(self, drafted: Drafted) -> int:
+        return request_seed(self._settings.seed, Role.JUDGE, drafted.position.step, drafted.alternative)
 
     # The root moves.
 

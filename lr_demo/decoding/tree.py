@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lr_demo.decoding.reading_along import ReadingAlong
 from lr_demo.decoding.step import Step
 
 
@@ -40,6 +41,8 @@ class Position:
     """False after a cut step: a draft has nothing to compare there and is not asked for."""
     target: Step | None = None
     drafted: list[Drafted] = field(default_factory=list)
+    """The alternatives, in order."""
+    reading: ReadingAlong = field(default_factory=ReadingAlong)
     writing: asyncio.Task[None] | None = None
     dropped: bool = False
     held: bool = False

@@ -15,6 +15,9 @@ from lr_demo.events import Role
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
 from lr_demo.run_state import StepKey
 
+Heard = Callable[[Chunk], None]
+"""Takes what a model writes, chunk by chunk."""
+
 
 class Writing:
     """Both models, each with its own ids of prompt and accepted text."""
@@ -47,17 +50,25 @@ class Writing:
         self._suggestions: list[Suggestion] = []
 
     async def target_step(
-        self, position: int, step: int, tokens_before: int, beyond: Callable[[], Sequence[int]] = tuple
+        self,
+        position: int,
+        step: int,
+        tokens_before: int,
+        beyond: Callable[[], Sequence[int]] = tuple,
+        begin: Callable[[], Heard | None] = lambda: None,
     ) -> Step:
         """The target's step behind the accepted text and `beyond`; asked for again while the target fails.
 
-        `beyond` is asked for with each attempt, since the accepted text may have grown over it.
+        `beyond` is asked for with each attempt, since the accepted text may have grown over it. `begin` is called
+        with each attempt, too; what it returns hears every chunk.
 
         Raises:
             ModelError: the target failed for too long.
         """
         return await self._patience.of(
-            lambda: self._write(StepKey(position, Role.TARGET), step, tokens_before, [*self.text_ids, *beyond()])
+            lambda: self._write(
+                StepKey(position, Role.TARGET), step, tokens_before, [*self.text_ids, *beyond()], heard=begin()
+            )
         )
 
     async def drafted_step(
@@ -102,7 +113,13 @@ class Writing:
         self.draft_text.append_target(step.token_ids, step.text)
 
     async def _write(
-        self, key: StepKey, step: int, tokens_before: int, prompt: list[int], suggestion: Suggestion | None = None
+        self,
+        key: StepKey,
+        step: int,
+        tokens_before: int,
+        prompt: list[int],
+        suggestion: Suggestion | None = None,
+        heard: Heard | None = None,
     ) -> Step:
         most, at_limit = allowance(tokens_before, self._settings.max_tokens, self._settings.step_cap)
         request = GenerationRequest(
@@ -113,12 +130,12 @@ class Writing:
             seed=request_seed(self._settings.seed, key.role, step, key.alternative),
         )
         if key.role is Role.TARGET:
-            return await write_step(self.target, request, key, self._emit, at_limit=at_limit)
+            return await write_step(self.target, request, key, self._emit, at_limit=at_limit, heard=heard)
 
-        def heard(chunk: Chunk) -> None:
+        def drafted(chunk: Chunk) -> None:
             self.draft.heard()
             if suggestion is not None:
                 suggestion.add(chunk.token_ids)
 
         model = self.draft_text.model
-        return await write_step(model, request, key, self._emit, at_limit=at_limit, heard=heard)
+        return await write_step(model, request, key, self._emit, at_limit=at_limit, heard=drafted)

@@ -2,7 +2,7 @@
 
 from lr_demo.config import VerifierKind
 from lr_demo.models.protocol import Embedder
-from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 
 
 class EmbeddingVerifier:
@@ -13,6 +13,9 @@ class EmbeddingVerifier:
 
     def __init__(self, embedder: Embedder, threshold: float) -> None:
         self._embedder, self._threshold = embedder, threshold
+
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        return None  # a step's meaning is that of its whole text
 
     async def verify(self, comparison: Comparison) -> Judgement:
         drafted, target = await self._embedder.embed([comparison.drafted_text, comparison.target_text])

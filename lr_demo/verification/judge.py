@@ -1,13 +1,12 @@
 """A language model as judge: one constrained token says whether two steps mean the same."""
 
-from decimal import Decimal
 from math import exp, inf
 
 from lr_demo.config import VerifierKind
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import LanguageModel, Message
-from lr_demo.verification.numbers import conclusion
-from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.numbers import disagreement, foresee_disagreement
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 from lr_demo.verification.turns import PLACE, around_place
 
 INSTRUCTION = (
@@ -63,10 +62,12 @@ class JudgeVerifier:
         self._model, self._threshold, self._numbers_first = model, threshold, numbers_first
         self._around: tuple[list[int], list[int]] | None = None
 
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        return foresee_disagreement(drafted.text) if self._numbers_first else None
+
     async def verify(self, comparison: Comparison) -> Judgement:
-        drafted, target = conclusion(comparison.drafted_text), conclusion(comparison.target_text)
-        if self._numbers_first and drafted != target:
-            return Judgement(False, reason=f"the draft comes to {_said(drafted)}, the target to {_said(target)}")
+        if self._numbers_first and (reason := disagreement(comparison.drafted_text, comparison.target_text)):
+            return Judgement(False, reason=reason)
         before, behind = await self._frame()
         case = await self._model.encode(_case(comparison.target_text, comparison.drafted_text))
         same = self._probability(await self._model.choose([*before, *case, *behind], (YES, NO)))
@@ -94,7 +95,3 @@ class JudgeVerifier:
         if yes == no == -inf:
             raise ModelError(f"{self._model.name} gave no verdict: neither {YES} nor {NO} is a likely next token")
         return 1 / (1 + exp(min(no - yes, 700.0)))
-
-
-def _said(number: Decimal | None) -> str:
-    return "no number" if number is None else f"{number:f}"

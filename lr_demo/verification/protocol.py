@@ -1,6 +1,6 @@
 """What decides whether a drafted step means the same as the target's step of the same position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,24 @@ class Comparison:
     """Whether the two id sequences are of one tokenizer, and so can be compared."""
     seed: int = 0
     """Derived from run seed, position and alternative, for verifiers that draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedStep:
+    """A drafted step that is complete, while the target still writes its own of the same position."""
+
+    text: str
+    ids: tuple[int, ...]
+    """In the target's vocabulary."""
+    same_vocabulary: bool
+    """As in `Comparison`."""
+    seed: int = 0
+    """As in `Comparison`."""
+
+
+Foresight = Callable[[tuple[int, ...], str], str | None]
+"""Is called with each further piece of the target's step, its ids and its text. Returns why the drafted step is
+rejected as soon as that is certain, whatever the target still writes; until then None. A call costs O(piece)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,13 @@ class Verifier(Protocol):
     @property
     def compares_identity(self) -> bool:
         """True where equality must be exact: text equal but for white space and case is then no shortcut."""
+        ...
+
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        """What tells early that `verify` will reject, and that equal text will be no shortcut; None where nothing can.
+
+        Follows one attempt of the target at its step; a new attempt needs a new one.
+        """
         ...
 
     async def verify(self, comparison: Comparison) -> Judgement:

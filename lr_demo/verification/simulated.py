@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from lr_demo.models.story import first_difference
-from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,9 @@ class SimulatedVerifier:
     """The verifier it stands for."""
     seconds: float
     compares_identity: bool = False
+
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        return None  # it stands for verifiers that need both whole steps
 
     async def verify(self, comparison: Comparison) -> Judgement:
         await asyncio.sleep(self.seconds)

@@ -13,21 +13,9 @@ from lr_demo.models.simulated import TRIPLES, WORDS, Failure, SimulatedModel, Vo
 from lr_demo.models.story import SeededStory, Story, Voice
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.run_state import RunState, StepKey, fold
-from lr_demo.verification.protocol import Comparison, Judgement, StepScorer, Verifier
+from lr_demo.verification.exact import ExactVerifier
+from lr_demo.verification.protocol import StepScorer, Verifier
 from lr_demo.verification.simulated import SimulatedVerifier
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Identical token ids; identical text where the tokenizers differ."""
-
-    method: str = "exact"
-    compares_identity: bool = True
-
-    async def verify(self, comparison: Comparison) -> Judgement:
-        if comparison.same_vocabulary:
-            return Judgement(comparison.drafted_ids == comparison.target_ids)
-        return Judgement(comparison.drafted_text == comparison.target_text)
 
 
 @dataclass
@@ -95,7 +83,7 @@ class Scene:
         """A run that may fail: then its reason is empty, and its error is kept."""
         target, draft = self.models()
         verifier = self.verifier or (
-            Exact() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
+            ExactVerifier() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
         )
         cast = Cast(target, self.sampling, draft, self.sampling, verifier, self.scorer)
         clock = asyncio.get_running_loop().time

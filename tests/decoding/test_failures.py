@@ -15,7 +15,7 @@ from lr_demo.models.simulated import Failure, SimulatedModel
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.run_state import RunState, StepKey, StepPhase, fold
-from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 from tests.decoding.scene import Scene, settings
 
 STORY = SeededStory(steps=8, tokens_per_step=5, acceptance=0.7)
@@ -192,6 +192,9 @@ class Ailing:
     compares_identity: bool = False
     asked: list[Comparison] = field(default_factory=list)
     raises: type[ModelError] = ModelError
+
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        return None
 
     async def verify(self, comparison: Comparison) -> Judgement:
         self.asked.append(comparison)

@@ -16,7 +16,7 @@ from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.run_state import StepPhase
-from lr_demo.verification.protocol import Comparison, Judgement
+from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 from lr_demo.verification.simulated import SimulatedVerifier
 from tests.decoding.scene import Outcome, Scene, settings
 
@@ -50,6 +50,9 @@ class Fitful:
     method: str = "judge"
     compares_identity: bool = False
     healthy: SimulatedVerifier = field(default_factory=lambda: SimulatedVerifier("judge", 0.02))
+
+    def foresee(self, drafted: DraftedStep) -> Foresight | None:
+        return self.healthy.foresee(drafted)
 
     async def verify(self, comparison: Comparison) -> Judgement:
         await self._maybe_fail()
