@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from lr_demo.config.servers import EndpointServer, ServerConfig, SimulatedServer, VllmServer
-from lr_demo.config.settings import RunSettings, VerifierKind
+from lr_demo.config.settings import RunSettings
 from lr_demo.config.speculation import DraftedSpeculation
 from lr_demo.config.strict import Strict
 from lr_demo.errors import ConfigError
@@ -107,9 +107,9 @@ class Profile(Strict):
         if settings.mode.speculates_tokens and self.roles.speculative_target is None:
             missing.append("a target server with token-level speculation (roles.speculative_target)")
         if settings.mode.compares_steps and not self.simulated:
-            if settings.verifier is VerifierKind.JUDGE and self.roles.judge is None:
+            if settings.verifier.asks_judge and self.roles.judge is None:
                 missing.append("a judge server (roles.judge)")
-            if settings.verifier is VerifierKind.EMBEDDING and self.embedder is None:
+            if settings.verifier.embeds and self.embedder is None:
                 missing.append("an embedding model (embedder)")
         return missing
 

@@ -42,7 +42,17 @@ class VerifierKind(StrEnum):
     EXACT = "exact"
     JUDGE = "judge"
     EMBEDDING = "embedding"
+    CASCADE = "cascade"
+    """The embedding where it is sure, else the judge."""
     RANDOM = "random"
+
+    @property
+    def asks_judge(self) -> bool:
+        return self in (VerifierKind.JUDGE, VerifierKind.CASCADE)
+
+    @property
+    def embeds(self) -> bool:
+        return self in (VerifierKind.EMBEDDING, VerifierKind.CASCADE)
 
 
 class ScoreMethod(StrEnum):
@@ -63,8 +73,14 @@ class Proposals(StrEnum):
     """n-grams alone."""
 
 
-DEFAULT_THRESHOLD = {VerifierKind.JUDGE: 0.5, VerifierKind.EMBEDDING: 0.85, VerifierKind.RANDOM: 0.5}
-"""Judge: least probability of 'same meaning'. Embedding: least cosine. Random: the rate of accepts."""
+DEFAULT_THRESHOLD = {
+    VerifierKind.JUDGE: 0.5,
+    VerifierKind.EMBEDDING: 0.85,
+    VerifierKind.CASCADE: 0.9,
+    VerifierKind.RANDOM: 0.5,
+}
+"""Judge: least probability of 'same meaning'. Embedding: least cosine. Cascade: least cosine that accepts without
+asking the judge. Random: the rate of accepts."""
 DEFAULT_SCORE_THRESHOLD = 7.0
 """SpecReason: least score, 0 to 9 (arXiv 2504.07891)."""
 
@@ -82,7 +98,7 @@ class RunSettings(Strict):
     schedule: Schedule = Schedule.ASYNC
     verifier: VerifierKind = VerifierKind.JUDGE
     threshold: float | None = None
-    """None: the verifier's default. Judge, embedding, random: 0 to 1. SpecReason: 0 to 9."""
+    """None: the verifier's default (`DEFAULT_THRESHOLD` says what it means). SpecReason: 0 to 9; else 0 to 1."""
     proposals: Proposals = Proposals.DRAFTED
     """Modes with token-level speculation, on a server whose speculation is `drafted`."""
     score_method: ScoreMethod = ScoreMethod.EXPECTATION

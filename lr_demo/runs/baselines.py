@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from lr_demo.config import Mode, Profile, RunSettings, VerifierKind
+from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.events import RunStarted
 from lr_demo.runs.race import recorded_settings
 from lr_demo.runs.roles import server_names
@@ -24,7 +24,7 @@ def fingerprint(profile: Profile, settings: RunSettings) -> str:
     speculative target is set up in another way.
     """
     servers = {role: profile.servers[name] for role, name in server_names(profile, settings).items()}
-    embeds = settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING
+    embeds = settings.mode.compares_steps and settings.verifier.embeds
     what = {
         "servers": {role: server.model_dump(mode="json", exclude={"on_demand"}) for role, server in servers.items()},
         "embedder": profile.embedder if embeds else None,

@@ -1,6 +1,6 @@
 """Whether a run and its baseline can be measured at the same time: only where no device works for both."""
 
-from lr_demo.config import EndpointServer, Profile, RunSettings, SimulatedServer, VerifierKind, VllmServer
+from lr_demo.config import EndpointServer, Profile, RunSettings, SimulatedServer, VllmServer
 from lr_demo.runs.baselines import baseline_settings
 from lr_demo.runs.roles import server_names
 
@@ -31,7 +31,7 @@ def _devices(profile: Profile, settings: RunSettings) -> frozenset[str] | None:
                 found |= {f"GPU {gpu}" for gpu in gpus}
             case _:
                 found.add(PROCESSOR)
-    embeds = settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING
+    embeds = settings.mode.compares_steps and settings.verifier.embeds
     if embeds and not profile.simulated:
         found.add(PROCESSOR)
     return frozenset(found)

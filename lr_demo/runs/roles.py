@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lr_demo import limits
 from lr_demo.config import (
+    DEFAULT_THRESHOLD,
     DraftedSpeculation,
     DraftModelSpeculation,
     EagleSpeculation,
@@ -35,6 +36,7 @@ from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.simulated_pair import simulated_models
 from lr_demo.runs.speculation import SpeculationMeter, server_counts
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.verification.cascade import CascadeVerifier
 from lr_demo.verification.embedding import EmbeddingVerifier
 from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
@@ -72,7 +74,7 @@ def server_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     players = {"target": speculative or roles.target}
     if (settings.mode.drafts_steps or _drafts_tokens(profile, settings)) and roles.draft is not None:
         players["draft"] = roles.draft
-    if settings.mode.compares_steps and settings.verifier is VerifierKind.JUDGE and roles.judge is not None:
+    if settings.mode.compares_steps and settings.verifier.asks_judge and roles.judge is not None:
         players["judge"] = roles.judge
     return players
 
@@ -86,7 +88,7 @@ def _drafts_tokens(profile: Profile, settings: RunSettings) -> bool:
 def model_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     """Role to model as the profile names it; the embedding model under `embedder`."""
     names = {role: profile.servers[server].model for role, server in server_names(profile, settings).items()}
-    if settings.mode.compares_steps and settings.verifier is VerifierKind.EMBEDDING and profile.embedder:
+    if settings.mode.compares_steps and settings.verifier.embeds and profile.embedder:
         names["embedder"] = profile.embedder
     return names
 
@@ -181,7 +183,9 @@ class Casting:
         Like loading, that is no part of a run. A judge that fails here will be said to fail by the run.
         """
         judge, verifier = self._profile.roles.judge, cast.verifier
-        if judge is None or not isinstance(verifier, JudgeVerifier) or self._warm is self._endpoint(judge):
+        if judge is None or not isinstance(verifier, JudgeVerifier | CascadeVerifier):
+            return
+        if self._warm is self._endpoint(judge):
             return
         with suppress(ModelError, TimeoutError):
             async with asyncio.timeout(limits.WARM_UP_S):
@@ -229,15 +233,21 @@ class Casting:
             case kind if self._profile.simulated:
                 return SimulatedVerifier(kind.value, self._profile.simulation.verdict_ms / 1000)
             case VerifierKind.JUDGE:
-                judge = self._profile.roles.judge
-                if judge is None:
-                    raise ConfigError(f"profile {self._profile.name} has no judge server (roles.judge)")
-                return JudgeVerifier(self._model(judge), threshold)
+                return JudgeVerifier(self._judge_model(), threshold)
             case VerifierKind.EMBEDDING:
                 return EmbeddingVerifier(self._embedding_model(), threshold)
+            case VerifierKind.CASCADE:
+                judge = JudgeVerifier(self._judge_model(), DEFAULT_THRESHOLD[VerifierKind.JUDGE])
+                return CascadeVerifier(self._embedding_model(), judge, threshold)
 
     def _scorer(self, target: LanguageModel, settings: RunSettings) -> StepScorer | None:
         return TargetScore(target, settings.score_method) if settings.mode is Mode.SPECREASON else None
+
+    def _judge_model(self) -> LanguageModel:
+        judge = self._profile.roles.judge
+        if judge is None:
+            raise ConfigError(f"profile {self._profile.name} has no judge server (roles.judge)")
+        return self._model(judge)
 
     def _embedding_model(self) -> Embedder:
         if self._embedder is None:

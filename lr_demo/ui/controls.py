@@ -33,12 +33,14 @@ MODE_NAMES = {
 _VERIFIER_NAMES = {
     VerifierKind.JUDGE: "LLM judge",
     VerifierKind.EMBEDDING: "Embedding similarity",
+    VerifierKind.CASCADE: "Cascade: embedding, else judge",
     VerifierKind.EXACT: "Exact text",
     VerifierKind.RANDOM: "Random (a control)",
 }
 _THRESHOLD_HINTS = {
     VerifierKind.JUDGE: "Least probability of “same meaning”, 0 to 1",
     VerifierKind.EMBEDDING: "Least cosine similarity, 0 to 1",
+    VerifierKind.CASCADE: "Cosine similarity that accepts without the judge, 0 to 1",
     VerifierKind.RANDOM: "Share of drafted steps accepted, 0 to 1",
     VerifierKind.EXACT: "",
 }

@@ -9,7 +9,13 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
 from lr_demo.runs.roles import speculation_in_words
 
-VERIFIER_NAMES = {"exact": "exact text", "judge": "LLM judge", "embedding": "embedding", "random": "random"}
+VERIFIER_NAMES = {
+    "exact": "exact text",
+    "judge": "LLM judge",
+    "embedding": "embedding",
+    "cascade": "cascade",
+    "random": "random",
+}
 SHORT_NAMES = {
     Mode.AUTOREGRESSIVE: "AR",
     Mode.SPECULATIVE: "SD",

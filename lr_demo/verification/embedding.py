@@ -5,6 +5,16 @@ from lr_demo.models.protocol import Embedder
 from lr_demo.verification.protocol import Comparison, DraftedStep, Foresight, Judgement
 
 
+async def cosine_of(embedder: Embedder, comparison: Comparison) -> float:
+    """The cosine between the two steps' embeddings, −1 to 1.
+
+    Raises:
+        ModelError: the embedder failed.
+    """
+    drafted, target = await embedder.embed([comparison.drafted_text, comparison.target_text])
+    return sum(a * b for a, b in zip(drafted, target, strict=True))
+
+
 class EmbeddingVerifier:
     """Accepts at a cosine of at least `threshold`, 0 to 1. It sees topics better than numbers."""
 
@@ -18,8 +28,7 @@ class EmbeddingVerifier:
         return None  # a step's meaning is that of its whole text
 
     async def verify(self, comparison: Comparison) -> Judgement:
-        drafted, target = await self._embedder.embed([comparison.drafted_text, comparison.target_text])
-        cosine = sum(a * b for a, b in zip(drafted, target, strict=True))
+        cosine = await cosine_of(self._embedder, comparison)
         accepted = cosine >= self._threshold
         return Judgement(
             accepted, cosine, f"cosine {cosine:.2f} is {'at least' if accepted else 'below'} {self._threshold:g}"

@@ -2,15 +2,16 @@
 
 import asyncio
 
-from lr_demo.config import parse_profile
+from lr_demo.config import RunSettings, VerifierKind, load_profile, parse_profile
 from lr_demo.decoding.engine import Cast
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import GREEDY
-from lr_demo.runs.roles import Casting
+from lr_demo.runs.roles import Casting, model_names, server_names
 from lr_demo.serving.endpoint import Endpoint
+from lr_demo.verification.cascade import CascadeVerifier
 from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
-from tests.verification.scripted import ScriptedJudge
+from tests.verification.scripted import ScriptedEmbedder, ScriptedJudge
 
 PROFILE = """
 name: judged
@@ -54,6 +55,22 @@ def test_examples_are_read_once_for_each_start_of_the_judges_server() -> None:
 
     assert asyncio.run(scenario()) == [1, 1, 2, 2, 2]
     assert "Two students" in judge.asked[0]
+
+
+def test_the_judge_of_a_cascade_reads_its_examples_too() -> None:
+    server, judge = _Server(), ScriptedJudge({"Yes": 0.0})
+    casting = Casting(parse_profile(PROFILE, "judged"), lambda _: server.endpoint, lambda _: None, lambda: None)
+    cascade = CascadeVerifier(ScriptedEmbedder(), JudgeVerifier(judge, 0.5), 0.95)
+    asyncio.run(casting.warm_up(Cast(judge, GREEDY, verifier=cascade)))
+    assert len(judge.asked) == 1
+
+
+def test_a_run_with_the_cascade_is_played_by_the_judge_and_names_the_embedder() -> None:
+    profile = load_profile("cpu")
+    cascade = RunSettings(verifier=VerifierKind.CASCADE)
+    assert "judge" in server_names(profile, cascade)
+    assert model_names(profile, cascade)["embedder"] == profile.embedder
+    assert "judge" not in server_names(profile, RunSettings(verifier=VerifierKind.EMBEDDING))
 
 
 def test_a_judge_that_is_away_stops_no_run_and_is_tried_again() -> None:

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from lr_demo.verification.cascade import CascadeVerifier
 from lr_demo.verification.embedding import EmbeddingVerifier
 from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
@@ -21,6 +22,7 @@ VERIFIERS: list[Verifier] = [
     JUDGE,
     JudgeVerifier(ScriptedJudge({"Yes": 0.0}), 0.5, numbers_first=False),
     EmbeddingVerifier(ScriptedEmbedder(), 0.85),
+    CascadeVerifier(ScriptedEmbedder(), JUDGE, 0.95),
 ]
 texts = st.text(alphabet="aAßſ 1,.\n", max_size=6)
 

@@ -20,7 +20,7 @@ export const LOOKS = {
   cancelled: ["⊘", "given up"],
 };
 
-const METHODS = { judge: "judge", embedding: "embedding", exact: "exact text", random: "random", score: "score", target_score: "score" };
+const METHODS = { judge: "judge", embedding: "embedding", cascade: "cascade", exact: "exact text", random: "random", score: "score", target_score: "score" };
 
 /** A verdict in a few characters: who, how sure, how long. */
 export function verdictBadge(verdict) {
