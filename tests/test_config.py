@@ -6,9 +6,11 @@ import pytest
 
 from lr_demo.config import (
     MAX_PROMPT_CHARACTERS,
+    LlamaCppServer,
     Mode,
     RunSettings,
     VerifierKind,
+    VllmServer,
     check_prompt,
     load_profile,
     parse_profile,
@@ -46,6 +48,16 @@ def test_a_profile_is_read_with_its_defaults() -> None:
 @pytest.mark.parametrize("name", profile_names())
 def test_every_profile_that_ships_is_sound_and_named_after_its_file(name: str) -> None:
     assert load_profile(name).name == name
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_judge_that_shares_the_targets_server_has_a_place_there_beside_the_parallel_budget(name: str) -> None:
+    profile = load_profile(name)
+    match profile.servers[profile.roles.target]:
+        case VllmServer(max_num_seqs=places) | LlamaCppServer(slots=places) if (
+            profile.roles.judge == profile.roles.target
+        ):
+            assert profile.defaults.parallel_budget < places
 
 
 @pytest.mark.parametrize(
@@ -92,6 +104,8 @@ def test_what_a_profile_lacks_for_a_mode_is_said_in_words() -> None:
     assert profile.missing_for(RunSettings(verifier=VerifierKind.EXACT)) == []
     assert "roles.judge" in profile.missing_for(RunSettings())[0]
     assert "embedder" in profile.missing_for(RunSettings(verifier=VerifierKind.EMBEDDING))[0]
+    judge, embedder = profile.missing_for(RunSettings(verifier=VerifierKind.CASCADE))
+    assert ("roles.judge" in judge, "embedder" in embedder) == (True, True)
     assert "roles.speculative_target" in profile.missing_for(RunSettings(mode=Mode.SPECULATIVE))[0]
 
 
@@ -117,6 +131,7 @@ def test_settings_left_out_keep_the_profile_s_and_a_threshold_stays_with_its_sch
     base = RunSettings(lookahead=5, verifier=VerifierKind.EMBEDDING, threshold=0.9)
     assert parse_settings(base, {"lookahead": None, "width": 2}) == base.model_copy(update={"width": 2})
     assert parse_settings(base, {"verifier": "judge"}).effective_threshold == 0.5
+    assert parse_settings(base, {"verifier": "cascade"}).effective_threshold == 0.9
     assert parse_settings(base, {"mode": "specreason"}).effective_threshold == 7.0
     assert parse_settings(base, {"mode": "specreason", "threshold": 8}).effective_threshold == 8.0
 
