@@ -1,0 +1,272 @@
+"""How long a cycle of lookahead reasoning takes, worked out on plain floats: no clock, no events, no tasks.
+
+The target is a fluid: every sequence in flight advances at the pace of the batch as it is at that moment.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import NormalDist
+
+MOST_POSITIONS = 24
+"""Steps of one cycle that are followed; longer ones go on at the pace of the last."""
+_NEVER = math.inf
+_LIKELY = 0.02
+"""A cycle is followed while it is at least so likely to be still going on."""
+_WORK = 96
+"""Positions that are followed in all."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """Mean seconds, tokens and shares of a cycle (asynchronous) or a round (synchronous)."""
+
+    seconds: float = 0.0
+    tokens: float = 0.0
+    steps: float = 0.0
+    """Of the answer."""
+    writing: float = 0.0
+    """Seconds at the pace the target has alone."""
+    batch: float = 0.0
+    """Seconds more, since the batch is larger than one."""
+    contention: float = 0.0
+    """Seconds more, since the draft writes at the same time."""
+    verdicts: float = 0.0
+    """Seconds in which nothing but a verdict is waited for."""
+    draft: float = 0.0
+    """Seconds in which nothing but the draft is waited for."""
+    flying: float = 0.0
+    """Seconds times target sequences in flight."""
+
+    def add(self, other: "Spent", weight: float) -> None:
+        """Add another one, so many times."""
+        for name in Spent.__slots__:
+            setattr(self, name, getattr(self, name) + weight * getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What one cycle is worked out with; times in seconds, lengths in tokens."""
+
+    pass_s: Sequence[float]
+    """Seconds of a target token, by the number of sequences in flight; [0] stands for none."""
+    draft_s: Sequence[float]
+    """Seconds of a draft token, likewise."""
+    verdict_s: float
+    target_slowed: float
+    """Factor on the target's token while the draft writes."""
+    draft_slowed: float
+    """Factor on the draft's token while the target writes."""
+    acceptance: float
+    """That one of a position's drafted steps is accepted."""
+    identical: float
+    """Share of accepted steps that need no verdict."""
+    lookahead: int
+    width: int
+    budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """One drawing of step lengths; work is in tokens, and holds what a request costs before its first one."""
+
+    target: Sequence[float]
+    draft: Sequence[float]
+    target_work: Sequence[float]
+    draft_work: Sequence[float]
+    judged: Sequence[bool] = field(default=())
+    """Whether an accepted step at this place needs a verdict."""
+
+
+def positions_followed(acceptance: float) -> int:
+    """How many steps of a cycle are worth following."""
+    if acceptance <= _LIKELY:
+        return 1
+    if acceptance >= 1:
+        return MOST_POSITIONS
+    return min(MOST_POSITIONS, 1 + math.ceil(math.log(_LIKELY) / math.log(acceptance)))
+
+
+def paths_followed(positions: int) -> int:
+    """How many drawings of lengths are averaged over."""
+    return max(4, min(16, _WORK // positions))
+
+
+@lru_cache(maxsize=256)
+def normal_table(paths: int, positions: int, stream: int) -> tuple[tuple[float, ...], ...]:
+    """[path][position] normal deviates, at every position spread evenly over the paths; always the same ones."""
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / paths) for i in range(paths)]
+    scale = math.sqrt(paths / sum(z * z for z in quantiles))
+    chance = random.Random(f"{stream} {paths}")
+    columns = [[z * scale for z in chance.sample(quantiles, paths)] for _ in range(positions)]
+    return tuple(zip(*columns, strict=True))
+
+
+def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
+    """One cycle of the asynchronous schedule, in the mean over where its first rejected step is.
+
+    Its first `positions` steps are followed; `lengths` go on for as many as may be drafted ahead of them.
+
+    Until a step is decided it does not matter to those before it whether it will be rejected: so one pass over the
+    cycle in which all are accepted tells the time of each place at which it may end.
+    """
+    last = len(lengths.target) - 1
+    done = [_NEVER] * (last + 2)  # target steps
+    drafted = [_NEVER] * (last + 2)
+    decided = [_NEVER] * (last + 2)  # verdicts in, where the step is accepted
+    flying: list[tuple[float, int, int]] = []  # work at which it ends, position, sequences
+    waiting: list[int] = []
+    sizes = [min(machine.budget, machine.width**k) for k in range(last + 2)]
+    most = len(machine.pass_s) - 1
+    now, work, alive, root, sequences = 0.0, 0.0, 1.0, 0, 0
+    drafting, draft_left, known = 0, lengths.draft_work[0], 0
+    tokens, total = 0.0, Spent()
+
+    def begin(position: int) -> None:
+        nonlocal sequences
+        size = sizes[position]
+        if sequences + size > machine.budget and flying:
+            waiting.append(position)
+            return
+        sequences += size
+        flying.append((work + lengths.target_work[position], position, size))
+
+    begin(0)
+    draft_batch = min(len(machine.draft_s) - 1, machine.width)
+    while True:
+        n = min(sequences, most)
+        slowed = machine.target_slowed if drafting >= 0 else 1.0
+        pace = machine.pass_s[n] * slowed if flying else 1.0
+        ends_work, ends, _ = min(flying) if flying else (_NEVER, -1, 0)
+        target_at = now + (ends_work - work) * pace if flying else _NEVER
+        draft_pace = machine.draft_s[draft_batch] * (machine.draft_slowed if flying else 1.0)
+        draft_at = now + draft_left * draft_pace if drafting >= 0 else _NEVER
+        verdict_at = max(now, decided[root])
+        at = min(target_at, draft_at, verdict_at)
+        if at == _NEVER:
+            break
+        dt = at - now
+        if dt > 0:
+            _share(total, dt * alive, machine, n, slowed, writes=done[root] == _NEVER, judged=drafted[root] < _NEVER)
+            total.flying += dt * alive * sequences
+        work += dt / pace if flying else 0.0
+        draft_left -= dt / draft_pace if drafting >= 0 else 0.0
+        now = at
+        if at == verdict_at:  # the root moves
+            rejected = max(now, max(done[root], drafted[root]) + machine.verdict_s)
+            ending = alive * (1 - machine.acceptance)
+            _end(total, ending, rejected, tokens + lengths.target[root], root + 1)
+            total.verdicts += ending * (rejected - now)
+            alive *= machine.acceptance
+            tokens += lengths.draft[root]
+            root += 1
+            if root == positions or alive == 0:
+                break
+            late = done[root] < _NEVER and drafted[root] == _NEVER
+        elif at == draft_at:
+            drafted[drafting] = now
+            _decide(machine, lengths, done, drafted, decided, drafting)
+            known, drafting = drafting + 1, -1
+            if known <= last:
+                begin(known)
+            late = False
+        else:
+            flying.remove((ends_work, ends, sizes[ends]))
+            sequences -= sizes[ends]
+            done[ends] = now
+            while waiting and (sequences + sizes[waiting[0]] <= machine.budget or not flying):
+                begin(waiting.pop(0))
+            _decide(machine, lengths, done, drafted, decided, ends)
+            late = ends == root and drafted[root] == _NEVER
+        if late:  # the draft's step comes too late: the target's is taken
+            _end(total, alive, now, tokens + lengths.target[root], root + 1)
+            return total
+        if drafting < 0 and known <= last and drafted[known] == _NEVER and known < root + machine.lookahead:
+            drafting, draft_left = known, lengths.draft_work[known]
+            draft_batch = min(len(machine.draft_s) - 1, machine.width ** (known - root + 1), machine.budget)
+    _go_on(total, machine.acceptance, alive, now, tokens, root, lengths)
+    return total
+
+
+def synchronous(machine: Machine, lengths: Lengths) -> Spent:
+    """One round of the synchronous schedule: draft γ steps, expand all γ + 1 positions in one batch, judge."""
+    gamma, width = machine.lookahead, machine.width
+    total = Spent()
+    for k in range(gamma):
+        total.draft += lengths.draft_work[k] * machine.draft_s[min(len(machine.draft_s) - 1, width ** (k + 1))]
+    sequences = [work for k in range(gamma + 1) for work in [lengths.target_work[k]] * width**k]
+    for begin in range(0, len(sequences), machine.budget):
+        _batch(total, machine, sorted(sequences[begin : begin + machine.budget]))
+    needs = 1 - machine.identical * machine.acceptance if gamma == 1 else 1.0
+    total.verdicts = machine.verdict_s * needs
+    total.seconds = total.draft + total.writing + total.batch + total.verdicts
+    alive = 1.0
+    for k in range(gamma):
+        total.tokens += alive * ((1 - machine.acceptance) * lengths.target[k] + machine.acceptance * lengths.draft[k])
+        total.steps += alive
+        alive *= machine.acceptance
+    total.tokens += alive * lengths.target[gamma]
+    total.steps += alive
+    return total
+
+
+def _batch(total: Spent, machine: Machine, lengths: list[float]) -> None:
+    """Sequences that begin together; the batch shrinks as they end, and lasts as long as the longest."""
+    before = 0.0
+    for index, length in enumerate(lengths):
+        n = len(lengths) - index
+        seconds = (length - before) * machine.pass_s[min(n, len(machine.pass_s) - 1)]
+        alone = (length - before) * machine.pass_s[1]
+        total.writing += alone
+        total.batch += seconds - alone
+        total.flying += seconds * n
+        before = length
+
+
+def _decide(
+    machine: Machine,
+    lengths: Lengths,
+    done: list[float],
+    drafted: list[float],
+    decided: list[float],
+    position: int,
+) -> None:
+    """Both sides of a position may be complete now: its verdict is on its way."""
+    both = max(done[position], drafted[position])
+    if both < _NEVER:
+        decided[position] = both + (machine.verdict_s if lengths.judged[position] else 0.0)
+
+
+def _share(total: Spent, dt: float, machine: Machine, n: int, slowed: float, *, writes: bool, judged: bool) -> None:
+    """Tell what `dt` seconds of the root went into."""
+    if writes:
+        pace = machine.pass_s[n] * slowed
+        alone = dt * machine.pass_s[1] / pace
+        total.writing += alone
+        total.contention += dt * (1 - 1 / slowed)
+        total.batch += dt / slowed - alone
+    elif judged:
+        total.verdicts += dt
+    else:
+        total.draft += dt
+
+
+def _end(total: Spent, chance: float, seconds: float, tokens: float, steps: int) -> None:
+    total.seconds += chance * seconds
+    total.tokens += chance * tokens
+    total.steps += chance * steps
+
+
+def _go_on(
+    total: Spent, acceptance: float, alive: float, now: float, tokens: float, steps: int, lengths: Lengths
+) -> None:
+    """A cycle that is longer than what was followed goes on at its mean pace so far."""
+    if alive <= 0:
+        return
+    more = min(1000.0, 1 / (1 - acceptance)) if acceptance < 1 else 1000.0
+    share = more / steps
+    total.seconds += alive * now * (1 + share)
+    total.tokens += alive * tokens * (1 + share)
+    total.steps += alive * steps * (1 + share)
