@@ -74,7 +74,8 @@ class Costs:
     proposal_s: float = 0.0
     """Seconds more that a pass takes for each proposal of each sequence."""
     unshared: float = 0.0
-    """Share of the text that an expansion reads again: 0 where requests share a prefix, up to 1 where none do."""
+    """Whether an expansion reads again what the others wrote since its place at the server was last used: 0 where
+    requests share what was read, 1 where each has a cache of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +372,8 @@ def _lengths(
         ]
     else:
         target, draft = [workload.target_tokens] * positions, [workload.draft_tokens] * positions
-    again = workload.prompt_tokens + workload.answer_tokens / 2
+    cycle = workload.target_tokens / (1 - min(machine.acceptance, 0.95))
+    again = min(cycle, workload.prompt_tokens + workload.answer_tokens / 2)
     alone = machine.pass_s[1]
     expansion = (pace.start_s + again * costs.unshared * pace.read_s) / alone
     begin = pace.start_s / alone + _overshoot(workload, choice)

@@ -15,7 +15,9 @@ MOST_POSITIONS = 24
 _NEVER = math.inf
 _LIKELY = 0.02
 """A cycle is followed while it is at least so likely to be still going on."""
-_WORK = 96
+_ENDLESS = 10_000.0
+"""Steps of a cycle in which nothing is ever rejected."""
+_WORK = 72
 """Positions that are followed in all."""
 
 
@@ -91,7 +93,7 @@ def positions_followed(acceptance: float) -> int:
 
 def paths_followed(positions: int) -> int:
     """How many drawings of lengths are averaged over."""
-    return max(4, min(16, _WORK // positions))
+    return max(4, min(12, _WORK // positions))
 
 
 @lru_cache(maxsize=256)
@@ -119,10 +121,10 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
     flying: list[tuple[float, int, int]] = []  # work at which it ends, position, sequences
     waiting: list[int] = []
     sizes = [min(machine.budget, machine.width**k) for k in range(last + 2)]
-    most = len(machine.pass_s) - 1
     now, work, alive, root, sequences = 0.0, 0.0, 1.0, 0, 0
     drafting, draft_left, known = 0, lengths.draft_work[0], 0
     tokens, total = 0.0, Spent()
+    halfway = (0.0, 0.0)
 
     def begin(position: int) -> None:
         nonlocal sequences
@@ -136,9 +138,9 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
     begin(0)
     draft_batch = min(len(machine.draft_s) - 1, machine.width)
     while True:
-        n = min(sequences, most)
+        batch_s = _batch_s(machine, flying, decided, root, now)
         slowed = machine.target_slowed if drafting >= 0 else 1.0
-        pace = machine.pass_s[n] * slowed if flying else 1.0
+        pace = batch_s * slowed if flying else 1.0
         ends_work, ends, _ = min(flying) if flying else (_NEVER, -1, 0)
         target_at = now + (ends_work - work) * pace if flying else _NEVER
         draft_pace = machine.draft_s[draft_batch] * (machine.draft_slowed if flying else 1.0)
@@ -149,7 +151,8 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
             break
         dt = at - now
         if dt > 0:
-            _share(total, dt * alive, machine, n, slowed, writes=done[root] == _NEVER, judged=drafted[root] < _NEVER)
+            writes, judged = done[root] == _NEVER, drafted[root] < _NEVER
+            _share(total, dt * alive, machine.pass_s[1], batch_s, slowed, writes=writes, judged=judged)
             total.flying += dt * alive * sequences
         work += dt / pace if flying else 0.0
         draft_left -= dt / draft_pace if drafting >= 0 else 0.0
@@ -162,6 +165,8 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
             alive *= machine.acceptance
             tokens += lengths.draft[root]
             root += 1
+            if root == positions // 2:
+                halfway = (now, tokens)
             if root == positions or alive == 0:
                 break
             late = done[root] < _NEVER and drafted[root] == _NEVER
@@ -186,7 +191,7 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
         if drafting < 0 and known <= last and drafted[known] == _NEVER and known < root + machine.lookahead:
             drafting, draft_left = known, lengths.draft_work[known]
             draft_batch = min(len(machine.draft_s) - 1, machine.width ** (known - root + 1), machine.budget)
-    _go_on(total, machine.acceptance, alive, now, tokens, root, lengths)
+    _go_on(total, machine.acceptance, alive, (now, tokens, root), halfway)
     return total
 
 
@@ -239,11 +244,36 @@ def _decide(
         decided[position] = both + (machine.verdict_s if lengths.judged[position] else 0.0)
 
 
-def _share(total: Spent, dt: float, machine: Machine, n: int, slowed: float, *, writes: bool, judged: bool) -> None:
+def _batch_s(
+    machine: Machine, flying: list[tuple[float, int, int]], decided: list[float], root: int, now: float
+) -> float:
+    """Seconds of a target token now.
+
+    What stands behind a step that is decided already counts only as likely as that was accepted: else it is given up.
+    """
+    passes = machine.pass_s
+    if passes[1] == passes[-1] or not flying:
+        return passes[1]
+    if len(flying) == 1:
+        return passes[min(flying[0][2], len(passes) - 1)]
+    load, chance, place = 0.0, 1.0, root
+    for _, position, size in flying:
+        while place < position:
+            if decided[place] <= now:
+                chance *= machine.acceptance
+            place += 1
+        load += size * chance
+    below = min(max(1, int(load)), len(passes) - 1)
+    above = min(below + 1, len(passes) - 1)
+    return passes[below] + (load - below) * (passes[above] - passes[below])
+
+
+def _share(
+    total: Spent, dt: float, alone_s: float, batch_s: float, slowed: float, *, writes: bool, judged: bool
+) -> None:
     """Tell what `dt` seconds of the root went into."""
     if writes:
-        pace = machine.pass_s[n] * slowed
-        alone = dt * machine.pass_s[1] / pace
+        alone = dt * alone_s / (batch_s * slowed)
         total.writing += alone
         total.contention += dt * (1 - 1 / slowed)
         total.batch += dt / slowed - alone
@@ -260,13 +290,14 @@ def _end(total: Spent, chance: float, seconds: float, tokens: float, steps: int)
 
 
 def _go_on(
-    total: Spent, acceptance: float, alive: float, now: float, tokens: float, steps: int, lengths: Lengths
+    total: Spent, acceptance: float, alive: float, end: tuple[float, float, int], halfway: tuple[float, float]
 ) -> None:
-    """A cycle that is longer than what was followed goes on at its mean pace so far."""
+    """A cycle that is longer than what was followed goes on at the mean pace of the second half of that."""
+    seconds, tokens, steps = end
     if alive <= 0:
         return
-    more = min(1000.0, 1 / (1 - acceptance)) if acceptance < 1 else 1000.0
-    share = more / steps
-    total.seconds += alive * now * (1 + share)
-    total.tokens += alive * tokens * (1 + share)
-    total.steps += alive * steps * (1 + share)
+    more = min(_ENDLESS, 1 / (1 - acceptance)) if acceptance < 1 else _ENDLESS
+    second_half = more / (steps - steps // 2)
+    total.seconds += alive * (seconds + (seconds - halfway[0]) * second_half)
+    total.tokens += alive * (tokens + (tokens - halfway[1]) * second_half)
+    total.steps += alive * (steps + more)

@@ -9,7 +9,7 @@ from lr_demo.models.story import SeededStory
 from lr_demo.prediction import Choice, Costs, Pace, Workload, predict
 from tests.decoding.scene import Outcome, Scene
 
-STEPS, TOKENS, SPREAD = 300, 16, 0.5
+STEPS, TOKENS, SPREAD = 250, 12, 0.5
 TARGET_S = 0.01
 BATCHES = {
     "flat": (1.0,),
