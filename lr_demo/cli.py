@@ -1,4 +1,4 @@
-"""The command line: `python -m lr_demo run | serve | plan | doctor`."""
+"""The command line: `python -m lr_demo run | serve | plan | probe | predict | doctor`."""
 
 import asyncio
 import codecs
@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -28,10 +29,15 @@ from lr_demo.config import (
 )
 from lr_demo.doctor import examine
 from lr_demo.errors import ConfigError, LookaheadError, UserError
+from lr_demo.forecast import expectations
 from lr_demo.plan_view import plan_as_json, show_plan
+from lr_demo.probe import SECONDS
+from lr_demo.probe_view import expectation_as_json, show_costs, show_expectations, show_note
+from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
 from lr_demo.runs.roles import check_runnable
+from lr_demo.runs.traces import TraceStore
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.config_json import Architectures
 from lr_demo.serving.hardware import choose_profile, inspect_hardware
@@ -192,6 +198,70 @@ def plan(
     else:
         show_plan(Console(), made)
     return 0 if made.fits else 2
+
+
+@app.command()
+def probe(
+    profile: Annotated[
+        str | None, typer.Argument(help="Name of a profile, or path of a .yaml file. Default: what suits this machine.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Time to measure for, once the servers are up.", min=5, max=600)
+    ] = SECONDS,
+    speculative: Annotated[
+        bool | None, typer.Option(help="Measure the target of SD too. Default: where it does not start on demand.")
+    ] = None,
+    verifier: Annotated[VerifierKind | None, typer.Option(help="What compares steps.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print costs and predictions as one JSON object and nothing else.")
+    ] = False,
+) -> int:
+    """Measure what a profile's servers take, and predict the speed of AR, SD, LR and LR+SD and the best setting."""
+    from lr_demo.runs.probing import ProbeStore, probe_profile, proposals_of
+    from lr_demo.runs.workloads import recorded_workload
+
+    chosen = _profile(profile)
+    settings = parse_settings(chosen.defaults, {"verifier": verifier})
+    console, told = Console(stderr=as_json), Console(stderr=True)
+    record = asyncio.run(
+        probe_profile(
+            chosen,
+            settings,
+            machine_in_words(),
+            partial(show_fleet, told),
+            seconds=seconds,
+            speculative=speculative,
+        )
+    )
+    path = ProbeStore().keep(chosen, record)
+    recorded = recorded_workload(TraceStore(), chosen, settings, proposals_of(chosen, settings)[0])
+    work = recorded.fitted(record.tokens_a_pass, record.proposals)
+    expected = expectations(record.costs, work, settings, record.proposals, record.drafted)
+    if as_json:
+        rows = [expectation_as_json(each) for each in expected]
+        print(json.dumps({**record.model_dump(mode="json"), "acceptance": recorded.source, "expected": rows}))
+        return 0
+    show_costs(console, record.costs, record.verifier)
+    for each in record.left_out:
+        show_note(console, f"not measured, for want of time: {each}")
+    show_expectations(console, expected, "simulated costs, predicted speeds" if record.simulated else "Predicted")
+    show_note(console, f"Acceptance of steps: {recorded.source}. Speeds are predicted, costs were measured just now.")
+    if not record.proposals and chosen.roles.speculative_target is not None:
+        show_note(console, "SD and LR+SD: not probed; --speculative starts their server and measures it too.")
+    _say(f"kept: {path}", style="dim")
+    return 0
+
+
+@app.command()
+def predict(
+    file: Annotated[str, typer.Argument(help="A .yaml file of costs, as configs/costs/h100.yaml.")],
+) -> int:
+    """Say what the cost model expects of servers that are not here, from costs in a file. Starts nothing."""
+    from lr_demo.cost_sheet import load_cost_sheet
+    from lr_demo.cost_sheet_view import show_cost_sheet
+
+    show_cost_sheet(Console(), load_cost_sheet(file))
+    return 0
 
 
 @app.command()

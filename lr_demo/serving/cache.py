@@ -49,6 +49,11 @@ class Cache:
         return self._folder("compiled")
 
     @property
+    def probes(self) -> Path:
+        """What probes measured, a file per profile and machine."""
+        return self._folder("probes")
+
+    @property
     def locks(self) -> Path:
         return self._folder("locks")
 

@@ -33,6 +33,8 @@ def record(
     simulated: bool = True,
     ended: RunFinished | None = None,
     scene: Scene | None = None,
+    profile: str = "simulated",
+    models: dict[str, str] | None = None,
 ) -> list[Event]:
     """Decode a story and write its trace as run `run`; returns its events."""
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps a loop running in the thread of a browser test
@@ -40,9 +42,9 @@ def record(
     started = RunStarted(
         prompt=prompt,
         mode=settings.mode,
-        profile="simulated",
+        profile=profile,
         settings=settings.model_dump(mode="json"),
-        models={"target": "simulated", "draft": "simulated"},
+        models=models or {"target": "simulated", "draft": "simulated"},
         started_at="2026-11-21T10:00:00+00:00",
         simulated=simulated,
         baseline=baseline,

@@ -1,0 +1,63 @@
+"""What recorded runs say of the work, and what is assumed where none is recorded."""
+
+from pathlib import Path
+
+import pytest
+
+from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, parse_profile
+from lr_demo.models.story import SeededStory
+from lr_demo.runs.traces import TraceStore
+from lr_demo.runs.workloads import ASSUMED, recorded_workload, token_acceptance, workload_of
+from lr_demo.theory import accepted_mean
+from tests.decoding.scene import Scene
+from tests.runs.simulated_profile import TEXT
+from tests.ui.recorded import LOOKAHEAD, record
+
+PROFILE = parse_profile(TEXT, "quick.yaml")
+MODELS = {"target": "simulated", "draft": "simulated", "judge": "simulated"}
+STORY = SeededStory(steps=300, tokens_per_step=12, spread=0.5, acceptance=0.7, identical=0.4)
+
+
+def test_acceptance_lengths_and_verdicts_are_those_of_the_runs() -> None:
+    state = Scene(STORY).run(LOOKAHEAD).state
+    found = workload_of([state])
+    work = found.workload
+    assert work.acceptance == pytest.approx(0.7, abs=0.08)
+    assert work.identical == pytest.approx(0.4, abs=0.1)
+    assert (work.target_tokens, work.draft_tokens) == pytest.approx((12, 12), rel=0.06)
+    assert work.spread == pytest.approx(0.5 / 3**0.5, rel=0.15)
+    assert work.correlation == pytest.approx(0.3, abs=0.15)
+    assert work.answer_tokens == sum(step.tokens for step in state.answer)
+    assert found.source.startswith("recorded in 1 run, ")
+
+
+def test_without_enough_comparisons_it_is_assumed_and_says_so() -> None:
+    short = Scene(SeededStory(steps=3, tokens_per_step=6)).run(LOOKAHEAD).state
+    for states in ([], [short]):
+        found = workload_of(states)
+        assert (found.workload, found.runs) == (ASSUMED, 0)
+        assert found.source.startswith("assumed")
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.9, 1.0])
+def test_the_acceptance_of_tokens_is_found_from_the_tokens_of_a_pass(rate: float) -> None:
+    assert token_acceptance(accepted_mean(rate, 7), 6) == pytest.approx(rate, abs=1e-6)
+
+
+def test_only_finished_runs_of_the_same_models_and_verifier_count(tmp_path: Path) -> None:
+    settings = LOOKAHEAD.model_copy(update={"parallel_budget": 16})
+    record(tmp_path, "mine1", story=STORY, settings=settings, models=MODELS)
+    record(tmp_path, "other1", story=STORY, settings=settings, models={**MODELS, "draft": "another"})
+    record(tmp_path, "plain1", settings=settings.model_copy(update={"mode": Mode.AUTOREGRESSIVE}), models=MODELS)
+    store = TraceStore(tmp_path)
+    assert recorded_workload(store, PROFILE, settings).runs == 1
+    assert recorded_workload(store, PROFILE, settings, besides="mine1").runs == 0
+    exact = RunSettings.model_validate({**settings.model_dump(), "verifier": "exact"})
+    assert recorded_workload(store, PROFILE, exact).runs == 0
+
+
+def test_a_probe_tells_what_no_run_told() -> None:
+    scene = Scene(STORY, speculation=SimulatedSpeculation(tokens=4, acceptance=0.8))
+    found = workload_of([scene.run(LOOKAHEAD).state], 4)
+    assert found.fitted(accepted_mean(0.6, 5), 4).token_acceptance == pytest.approx(0.6)
+    assert found.fitted(None, 4).token_acceptance == ASSUMED.token_acceptance
