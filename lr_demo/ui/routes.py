@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field, RootModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from lr_demo.errors import UserError
+from lr_demo.runs.forecasts import race_forecast
 from lr_demo.runs.manager import RunManager
+from lr_demo.runs.probing import ProbeStore
 from lr_demo.runs.race import RunHandle
 from lr_demo.ui.mathematics import MAX_BATCH, math_tree
-from lr_demo.ui.views import RaceLine, RaceView, race_lines, race_view
+from lr_demo.ui.views import PredictionView, RaceLine, RaceView, prediction_view, race_lines, race_view
 
 MOST_IN_MESSAGE = 500
 """Most events of one message: what a browser takes in without a pause that is felt."""
@@ -57,6 +59,16 @@ def api_router(manager: RunManager) -> APIRouter:
             return race_view(manager.race(run_id), manager.profile)
         except UserError as error:
             raise HTTPException(404, str(error)) from None
+
+    @router.get("/races/{run_id}/prediction")
+    def prediction(run_id: str) -> PredictionView | None:
+        """What the cost model expects of a race's run; null where its profile was not probed on this machine."""
+        try:
+            race = manager.race(run_id)
+        except UserError as error:
+            raise HTTPException(404, str(error)) from None
+        forecast = race_forecast(race, manager.profile, manager.hardware, ProbeStore(), manager.store)
+        return prediction_view(forecast) if forecast is not None else None
 
     @router.post("/math")
     def math(batch: LatexBatch) -> JSONResponse:

@@ -5,6 +5,8 @@ import hashlib
 from pydantic import BaseModel, ConfigDict
 
 from lr_demo.config import Mode, Profile, RunSettings
+from lr_demo.forecast import bottleneck_words, setting_words
+from lr_demo.runs.forecasts import Forecast
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
 from lr_demo.runs.roles import speculation_in_words
@@ -64,6 +66,27 @@ class RaceView(View):
     """True where both lanes are, or were, measured at the same time."""
 
 
+class PredictionView(View):
+    """What the cost model expects of a race's run."""
+
+    tokens_per_s: float
+    speedup: float
+    """Over plain decoding, as predicted too."""
+    bottleneck: str
+    """What holds it back most, in words."""
+    best: str
+    """The fastest setting, in words."""
+    best_speedup: float
+    best_gain: float
+    """The fastest setting's speed over this one's."""
+    hindsight: float | None
+    """Tokens per second expected with the acceptance and steps that the run turned out to have."""
+    probed_at: str
+    acceptance_source: str
+    simulated: bool
+    """True where the costs are those of simulated models."""
+
+
 class RaceLine(View):
     """A race in a list."""
 
@@ -101,6 +124,22 @@ def race_view(race: Race, profile: Profile) -> RaceView:
         baseline=_run_view(race.baseline) if race.baseline is not None else None,
         baseline_cached=race.baseline_cached,
         at_once=race.at_once,
+    )
+
+
+def prediction_view(forecast: Forecast) -> PredictionView:
+    expected, best = forecast.expected, forecast.best
+    return PredictionView(
+        tokens_per_s=expected.prediction.tokens_per_s,
+        speedup=expected.speedup,
+        bottleneck=bottleneck_words(expected.bottleneck, expected.prediction.choice),
+        best=f"{best.name} ({setting_words(best.prediction.choice)})",
+        best_speedup=best.speedup,
+        best_gain=best.prediction.tokens_per_s / expected.prediction.tokens_per_s,
+        hindsight=forecast.hindsight,
+        probed_at=forecast.probe.measured_at,
+        acceptance_source=forecast.acceptance_source,
+        simulated=forecast.probe.simulated,
     )
 
 

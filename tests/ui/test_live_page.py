@@ -14,11 +14,14 @@ from lr_demo.models.story import SeededStory
 from lr_demo.run_state import fold
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.manager import RunManager
+from lr_demo.runs.probing import ProbeStore
 from lr_demo.runs.race import RunPhase
 from lr_demo.serving.status import ServerState, ServerStatus
 from lr_demo.ui.static_files import address
 from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import slow_profile, steady_profile
+from tests.runs.test_forecasts import probe_of
+from tests.runs.test_workloads import MODELS
 from tests.ui.recorded import LOOKAHEAD, STORY, record, record_race
 from tests.ui.site import serving
 
@@ -65,6 +68,18 @@ def test_a_race_shows_cards_their_outcomes_and_the_measured_speedup(page: Page, 
     expect(page.locator(f"{RIGHT} .factor")).to_have_text(f"{summary.speedup:.2f}×")
     expect(page.locator(".why")).to_contain_text(re.compile(r"target token takes [\d.]+ ms alone"))
     expect(page.locator(".title .chip.measured")).to_contain_text("simulated")
+
+
+def test_what_was_predicted_stands_beside_what_was_measured(
+    page: Page, site: str, traces: Path, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKAHEAD_LIVE_CACHE", str(tmp_path))
+    ProbeStore().keep(profile, probe_of(profile))
+    record(traces, "probed1", story=STORY, models=MODELS, profile=profile.name)
+    visit(page, f"{site}/?race=probed1")
+    said = re.compile(r"Predicted: [\d.]+ tokens/s, [\d.]+× plain decoding; measured: [\d.]+ tokens/s")
+    expect(page.locator(".predicted")).to_contain_text(said)
+    expect(page.locator(".predicted")).to_contain_text("held back most by acceptance")
 
 
 def test_while_the_run_is_live_the_measured_baseline_is_its_ghost(page: Page, traces: Path) -> None:

@@ -6,14 +6,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lr_demo.config import RunSettings
+from lr_demo.config import Profile, RunSettings
 from lr_demo.errors import UserError
 from lr_demo.events import Event, from_json_line
 from lr_demo.runs.manager import RunManager
+from lr_demo.runs.probing import ProbeStore
 from lr_demo.ui.routes import MOST_IN_MESSAGE
 from lr_demo.ui.server import serve
 from lr_demo.ui.static_files import FOLDER, address
-from tests.ui.recorded import record_race
+from tests.runs.test_forecasts import probe_of
+from tests.runs.test_workloads import MODELS, STORY
+from tests.ui.recorded import record, record_race
 
 
 class Message:
@@ -84,6 +87,21 @@ def test_a_race_is_told_with_its_baseline(site: str, events: list[Event]) -> Non
     assert race["recorded"]
     assert race["simulated"]
     assert "γ 3" in race["labels"]
+
+
+def test_a_race_is_predicted_where_its_profile_was_probed(
+    site: str, traces: Path, profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKAHEAD_LIVE_CACHE", str(tmp_path))
+    record(traces, "probed1", story=STORY, models=MODELS, profile=profile.name)
+    assert httpx.get(f"{site}/races/probed1/prediction").json() is None
+    ProbeStore().keep(profile, probe_of(profile))
+    told = httpx.get(f"{site}/races/probed1/prediction").json()
+    assert told["tokens_per_s"] > 0
+    assert told["bottleneck"].startswith("acceptance: ")
+    assert told["acceptance_source"].startswith("assumed")
+    assert told["simulated"]
+    assert httpx.get(f"{site}/races/nothere1/prediction").status_code == 404
 
 
 def test_the_fleet_is_told_at_once(site: str) -> None:

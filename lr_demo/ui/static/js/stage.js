@@ -3,6 +3,7 @@
 import { el, setText, show } from "./dom.js";
 import { factor, MODES } from "./format.js";
 import { verdictOf } from "./explain.js";
+import { Predicted } from "./predicted.js";
 import { Race } from "./race.js";
 import { getJson } from "./transport.js";
 
@@ -26,12 +27,13 @@ export class Stage {
     this.skip = el("button.quiet", { type: "button", hidden: true, onclick: () => this.race.skip() }, "skip to the end");
     this.noticeList = el("div.notices");
     this.why = el("p.why", { hidden: true });
+    this.predicted = new Predicted();
     this.announcer = el("p.sr", { "aria-live": "polite" });
     this.others = el("div.others", { hidden: true });
     this.race = new Race(this);
     root.replaceChildren(
       el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay), this.chips),
-      this.noticeList, this.others, this.race.node, this.why, this.race.charts.node, this.announcer,
+      this.noticeList, this.others, this.race.node, this.why, this.predicted.node, this.race.charts.node, this.announcer,
     );
     this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost. Where it has devices of its own, both run at once.");
     this.race.right.lane.say("Choose a problem and press Run: drafted steps appear here, with what became of them.");
@@ -74,6 +76,7 @@ export class Stage {
   clear() {
     for (const key of [...this.notices.keys()]) this.notice(key, "");
     show(this.why, false);
+    this.predicted.clear();
     show(this.others, false);
     show(this.replay, false);
     show(this.skip, false);
@@ -86,6 +89,7 @@ export class Stage {
     this.chips.replaceChildren(...info.labels.map((label) => el("span.chip", {}, label)));
     this.simulated(info.simulated);
     this.race.open(info, options);
+    this.predicted.tell(info.id);
     show(this.skip, Boolean(info.baseline));
   }
 
@@ -140,6 +144,8 @@ export class Stage {
     this.why.dataset.result = Number.isFinite(speedup) ? verdictOf(speedup) : "";
     setText(this.why, sentence);
     show(this.why, sentence !== "");
+    const { state } = race.run;
+    if (state.status === "finished") this.predicted.tell(race.info.id, state.tokens / state.t);
     show(this.skip, false);
     show(this.replay, race.run.state.started !== null);
   }
