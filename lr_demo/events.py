@@ -212,6 +212,31 @@ class RoleRecovered(_Event):
     role: Role
 
 
+class SettingChosen(_Event):
+    """Mode `auto`: the run goes on with another setting."""
+
+    type: Literal["setting_chosen"] = "setting_chosen"
+    step: int
+    """Index of the step from which on, from 0."""
+    lookahead: int
+    """γ; 0: lookahead is off."""
+    width: int = 1
+    predicted: float | None = None
+    """Speed over plain decoding on the same server, as predicted; where lookahead is off, of the best γ. None where
+    nothing was predicted."""
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, for people; the page says the same (`chosenSentence` in outcome.js)."""
+        if self.lookahead:
+            what = f"γ {self.lookahead}" + (f", W {self.width}" if self.width > 1 else "")
+        else:
+            what = "lookahead off"
+        predicted = f"predicted {self.predicted:.2f}×; " if self.predicted is not None else ""
+        return f"auto: {what} since step {self.step + 1} ({predicted}{self.reason})"
+
+
 class TokenSpeculation(BaseModel):
     """What token-level speculation came to, as the target's server counted it."""
 
@@ -259,6 +284,7 @@ Event = Annotated[
     | DraftedAhead
     | RoleDegraded
     | RoleRecovered
+    | SettingChosen
     | RunFinished,
     Field(discriminator="type"),
 ]

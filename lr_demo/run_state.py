@@ -17,6 +17,7 @@ from lr_demo.events import (
     RunFinished,
     RunStarted,
     RunStatus,
+    SettingChosen,
     StepCancelled,
     StepCommitted,
     StepDelta,
@@ -90,6 +91,8 @@ class RunState:
     answer: list[CommittedStep] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     degraded: dict[Role, str] = field(default_factory=dict)
+    chosen: list[SettingChosen] = field(default_factory=list)
+    """What a run in mode `auto` chose, in order."""
     tokens_written: dict[Role, int] = field(default_factory=lambda: {Role.TARGET: 0, Role.DRAFT: 0})
     """Tokens each role wrote, kept or not."""
     drafted_ahead: DraftedAhead = field(default_factory=lambda: DraftedAhead(tokens=0, confirmed=0))
@@ -151,6 +154,8 @@ class RunState:
                 self.degraded[event.role] = event.reason
             case RoleRecovered():
                 self.degraded.pop(event.role, None)
+            case SettingChosen():
+                self.chosen.append(event)
             case RunFinished():
                 self.finished = event
 

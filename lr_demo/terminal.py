@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from lr_demo.events import Event, Outcome, Role, RoleDegraded, RoleRecovered, StepCommitted
+from lr_demo.events import Event, Outcome, Role, RoleDegraded, RoleRecovered, SettingChosen, StepCommitted
 from lr_demo.run_state import RunState, StepKey, StepPhase, StepState
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.log import EventLog
@@ -135,6 +135,8 @@ class RunView:
                 self._console.print(plain(f"the {event.role} is out for now: {event.reason}", "yellow"))
             case RoleRecovered():
                 self._console.print(plain(f"the {event.role} is back", "yellow"))
+            case SettingChosen():
+                self._console.print(plain(event.sentence, "dim"), soft_wrap=True)
 
     def _committed(self, event: StepCommitted) -> RenderableType:
         step = self._state.steps[StepKey(event.position, event.role, event.alternative)]
@@ -223,6 +225,8 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.verdict_latency_p50_s is not None:
         late = _number(", {:.3f} s at p95", summary.verdict_latency_p95_s)
         rows.append(("verdicts", f"{summary.verdict_latency_p50_s:.3f} s median{late}{_waited(summary)}"))
+    if summary.chosen is not None:
+        rows.append(("auto", f"{summary.chosen}; {summary.steps_without_lookahead} steps without lookahead"))
     if (counted := summary.speculation) is not None:
         rows.append(("speculation", _speculation(counted)))
     return rows

@@ -43,6 +43,7 @@ class Scheme(StrEnum):
     SD_DRAFTED = "sd-drafted"
     LR_SD_NGRAM = "lr-sd-ngram"
     LR_SD_DRAFTED = "lr-sd-drafted"
+    AUTO = "auto"
 
 
 SETTINGS: dict[Scheme, dict[str, object]] = {
@@ -55,9 +56,11 @@ SETTINGS: dict[Scheme, dict[str, object]] = {
     Scheme.SD_DRAFTED: {"mode": Mode.SPECULATIVE, "proposals": Proposals.DRAFTED},
     Scheme.LR_SD_NGRAM: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.NGRAM},
     Scheme.LR_SD_DRAFTED: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.DRAFTED},
+    Scheme.AUTO: {"mode": Mode.AUTO},
 }
-"""What a scheme sets; everything else is the profile's default or an option. Of the last four, those with drafted
-steps need a speculative target that takes them; those with n-grams are what another one does anyhow."""
+"""What a scheme sets; everything else is the profile's default or an option. Of those with token proposals,
+those with drafted steps need a speculative target that takes them; those with n-grams are what another one does
+anyhow."""
 
 _USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
 _DOLLAR = re.compile(r"\\?[$]")

@@ -19,14 +19,16 @@ class Mode(StrEnum):
     LOOKAHEAD = "lookahead"
     LOOKAHEAD_SPECULATIVE = "lookahead+speculative"
     SPECREASON = "specreason"
+    AUTO = "auto"
+    """Lookahead as deep as it pays, and none where it does not."""
 
     @property
     def drafts_steps(self) -> bool:
-        return self in (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE, Mode.SPECREASON)
+        return self in (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE, Mode.SPECREASON, Mode.AUTO)
 
     @property
     def compares_steps(self) -> bool:
-        return self in (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE)
+        return self in (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE, Mode.AUTO)
 
     @property
     def speculates_tokens(self) -> bool:

@@ -1,11 +1,13 @@
 """Plain decoding: the target alone, in one request. The baseline of everything, and SD's form too."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 from lr_demo.config import RunSettings
 from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.patience import Patience
+from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.step import Emit, never_silent, step_finish
@@ -40,14 +42,21 @@ class Autoregressive:
         patience: Patience,
         emit: Emit,
         ahead: DraftAhead | None = None,
+        progress: Progress | None = None,
+        stays: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`ahead`: a draft that writes ahead for the target's token-level speculation."""
+        """`ahead`: a draft that writes ahead for the target's token-level speculation.
+
+        `progress`: how far the answer is, where `prompt` ends with a part of it; kept up to date.
+        `stays`: asked at every step boundary whether to go on.
+        """
         self._target, self._sampling, self._settings = target, sampling, settings
         self._prompt, self._segmenter, self._patience, self._emit = prompt, segmenter, patience, emit
-        self._ahead = ahead
+        self._ahead, self._progress, self._stays = ahead, progress or Progress(), stays
+        self._before = self._progress.tokens
+        """Tokens of the answer that are in the prompt."""
         self._accepted: list[int] = []
         """Ids of all complete steps and of the current one."""
-        self._position = 0
         self._open = False
         self._ids: list[int] = []
         self._text = ""
@@ -58,23 +67,33 @@ class Autoregressive:
         Raises:
             ModelError: the target failed for too long; what it had written is in the events.
         """
-        self._emit(CycleStarted(cycle=0, position=0))
-        if self._ahead is None:
-            return (await self._patience.of(self._attempt)).value
-        drafting = asyncio.create_task(self._ahead.run())
+        ended = await self.go_on()
+        assert ended is not None, "nobody else takes over"
+        return ended
+
+    async def go_on(self) -> str | None:
+        """Decode to the end, whose reason it returns, or until it does not stay: None.
+
+        Raises:
+            ModelError: the target failed for too long; what it had written is in the events.
+        """
+        self._emit(CycleStarted(cycle=self._progress.next_cycle(), position=self._progress.position))
+        drafting = asyncio.create_task(self._ahead.run()) if self._ahead is not None else None
         try:
-            return (await self._patience.of(self._attempt)).value
+            finish = await self._patience.of(self._attempt)
         finally:
-            drafting.cancel()
-            await asyncio.wait({drafting})
+            if drafting is not None:
+                drafting.cancel()
+                await asyncio.wait({drafting})
+        return finish.value if finish is not StepFinish.BOUNDARY else None
 
     async def _attempt(self) -> StepFinish:
-        """One request, from wherever the answer is."""
+        """One request, from wherever the answer is; ends at a boundary where it does not stay."""
         request = GenerationRequest(
             prompt=self._prompt + self._accepted,
-            max_tokens=self._settings.max_tokens - len(self._accepted),
+            max_tokens=self._settings.max_tokens - self._before - len(self._accepted),
             sampling=self._sampling,
-            seed=request_seed(self._settings.seed, Role.TARGET, self._position, 0),
+            seed=request_seed(self._settings.seed, Role.TARGET, self._progress.step, 0),
         )
         try:
             listening = never_silent(self._target, Role.TARGET, unread=len(request.prompt))
@@ -88,6 +107,8 @@ class Autoregressive:
                         return finish
                     if self._segmenter.completes(self._text, len(self._text) - len(chunk.text)):
                         self._close(StepFinish.BOUNDARY)
+                        if not self._stays():
+                            return StepFinish.BOUNDARY
         except BaseException:
             self._give_up()
             raise
@@ -96,35 +117,34 @@ class Autoregressive:
 
     def _take(self, ids: tuple[int, ...], text: str) -> None:
         if not self._open:
-            self._emit(PositionOpened(position=self._position, step=self._position))
-            self._emit(StepStarted(position=self._position, role=Role.TARGET))
+            self._emit(PositionOpened(position=self._progress.position, step=self._progress.step))
+            self._emit(StepStarted(position=self._progress.position, role=Role.TARGET))
             self._open = True
         self._accepted += ids
         self._ids += ids
         self._text += text
         if self._ahead is not None:
             self._ahead.written(ids)
-        self._emit(StepDelta(position=self._position, role=Role.TARGET, text=text, tokens=len(ids)))
+        self._emit(StepDelta(position=self._progress.position, role=Role.TARGET, text=text, tokens=len(ids)))
 
     def _close(self, finish: StepFinish) -> None:
         """The current step is complete and joins the answer."""
         if not self._open:
             return
-        position, tokens = self._position, len(self._ids)
+        position, step, tokens = self._progress.position, self._progress.step, len(self._ids)
         self._emit(
             StepFinished(position=position, role=Role.TARGET, token_ids=self._ids, text=self._text, finish=finish)
         )
-        self._emit(
-            StepCommitted(position=position, role=Role.TARGET, outcome=Outcome.TARGET, step=position, tokens=tokens)
-        )
+        self._emit(StepCommitted(position=position, role=Role.TARGET, outcome=Outcome.TARGET, step=step, tokens=tokens))
         self._patience.progress()
-        self._position += 1
+        self._progress.position, self._progress.step = position + 1, step + 1
+        self._progress.tokens += tokens
         self._open, self._ids, self._text = False, [], ""
 
     def _give_up(self) -> None:
         """The request failed or was cancelled: the current step is taken back."""
         if self._open:
-            self._emit(StepCancelled(position=self._position, role=Role.TARGET))
+            self._emit(StepCancelled(position=self._progress.position, role=Role.TARGET))
             del self._accepted[len(self._accepted) - len(self._ids) :]
             if self._ahead is not None:
                 self._ahead.taken_back(len(self._ids))

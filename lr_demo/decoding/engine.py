@@ -1,16 +1,19 @@
 """One call that decodes a prompt in any mode. Knows models and verifiers by their protocols only."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lr_demo.config import Mode, Proposals, RunSettings
+from lr_demo.config import Mode, Proposals, RunSettings, Schedule
+from lr_demo.decoding.auto import Auto, Tap
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Budget, Share
 from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
+from lr_demo.decoding.measuring import Memory
 from lr_demo.decoding.patience import Patience
+from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.segmentation import BLANK_LINE, Segmenter
 from lr_demo.decoding.specreason import SpecReason
 from lr_demo.decoding.step import in_time
@@ -33,6 +36,8 @@ class Cast:
     """For lookahead reasoning."""
     scorer: StepScorer | None = None
     """For SpecReason."""
+    memory: Memory = field(default_factory=Memory)
+    """For mode auto: what earlier runs on these servers have shown; a run adds to it."""
 
 
 async def decode(
@@ -68,6 +73,7 @@ async def _decode(
     segmenter: Segmenter,
     share: Share,
 ) -> str:
+    emit = tap = Tap(emit)
     messages = [Message("system", system_prompt), Message("user", prompt)]
     patience = Patience(emit)
     prompt_ids = await patience.of(lambda: in_time(cast.target, cast.target.chat_prompt(messages)))
@@ -95,7 +101,24 @@ async def _decode(
     if cast.verifier is None:
         raise ConfigError(f"mode {settings.mode} needs a verifier, and there is none")
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
-    return await Lookahead(writing, judging, settings, emit, share).run()
+    if settings.mode is not Mode.AUTO:
+        return await Lookahead(writing, judging, settings, emit, share).run()
+
+    def make_plain(ids: list[int], progress: Progress, stays: Callable[[], bool]) -> Autoregressive:
+        return Autoregressive(
+            cast.target, cast.target_sampling, ids, settings, segmenter, patience, tap, None, progress, stays
+        )
+
+    return await Auto(
+        writing,
+        judging,
+        settings.model_copy(update={"schedule": Schedule.ASYNC}),
+        tap,
+        share,
+        make_plain,
+        cast.memory,
+        alternatives_differ=cast.draft_sampling.temperature > 0,
+    ).run()
 
 
 def _draft_ahead(

@@ -11,6 +11,7 @@ from functools import partial
 from lr_demo.config import RunSettings, Schedule
 from lr_demo.decoding.budget import Share
 from lr_demo.decoding.judging import Judging
+from lr_demo.decoding.progress import Progress, Reach
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.slots import Slots
 from lr_demo.decoding.step import Emit, Step
@@ -37,16 +38,26 @@ class Lookahead:
     expanding all of them in one batch, and judging.
     """
 
-    def __init__(self, writing: Writing, judging: Judging, settings: RunSettings, emit: Emit, share: Share) -> None:
-        """`share`: of the target's places."""
+    def __init__(
+        self,
+        writing: Writing,
+        judging: Judging,
+        settings: RunSettings,
+        emit: Emit,
+        share: Share,
+        reach: Callable[[], Reach] | None = None,
+    ) -> None:
+        """`share`: of the target's places. `reach`: γ and W where they change within the run; γ 0: nothing beside
+        the root."""
+        fixed = Reach(settings.lookahead, settings.width)
+        self._reach = reach or (lambda: fixed)
         self._writing, self._judging, self._settings, self._emit = writing, judging, settings, emit
         self._draft, self._draft_text = writing.draft, writing.draft_text
         self._synchronous = settings.schedule is Schedule.SYNC
         self._share, self._draft_slots = share, Slots(settings.parallel_budget)
         self._drafting = 0
         """Drafted steps asked for and not complete."""
-        self._next_id = 0
-        self._cycle = -1
+        self._progress = Progress()
         self._root: Position | None = None
         self._crossing: asyncio.Task[None] | None = None
 
@@ -56,30 +67,59 @@ class Lookahead:
         Raises:
             ModelError: the target failed for too long.
         """
-        self._ended: asyncio.Future[str | ModelError] = asyncio.get_running_loop().create_future()
-        async with self._draft, self._judging.attendance, asyncio.TaskGroup() as self._tasks:
+        async with self._draft, self._judging.attendance:
             try:
-                self._new_root(step=0, tokens_before=0, after_boundary=True)
+                ended = await self.go_on(self._progress)
+            finally:
+                self._writing.withdraw_suggestions()
+        assert ended is not None, "γ is 1 at least, so nobody else takes over"
+        return ended
+
+    async def go_on(self, progress: Progress) -> str | None:
+        """Decode from a step boundary on; returns the reason of the end, or None where γ came to be 0.
+
+        `progress` is kept up to date. Afterwards no request and no task of it is left. Draft and judge have to
+        be attended to by the caller.
+
+        Raises:
+            ModelError: the target failed for too long.
+        """
+        self._progress = progress
+        self._ended: asyncio.Future[str | ModelError | None] = asyncio.get_running_loop().create_future()
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                self._new_root(progress.step, progress.tokens, after_boundary=True)
                 ended = await self._ended
             finally:
                 self._drop_all()
-                self._writing.withdraw_suggestions()
         if isinstance(ended, ModelError):
             raise ended
         return ended
 
+    def adapt(self) -> None:
+        """γ may have changed: draft further ahead, or give up what is too far ahead."""
+        root = self._root
+        if root is None:
+            return
+        for position in list(root.subtree()):
+            if not position.dropped and position.step - root.step >= self._reach().lookahead:
+                for drafted in position.drafted:
+                    self._give_up(drafted)
+            else:
+                self._draft_at(position)
+        self._resolve()
+        self._expand_if_drafted()
+
     # The tree grows.
 
     def _new_root(self, step: int, tokens_before: int, after_boundary: bool) -> None:
-        self._cycle += 1
         self._share.advance(step)
-        self._emit(CycleStarted(cycle=self._cycle, position=self._next_id))
+        self._emit(CycleStarted(cycle=self._progress.next_cycle(), position=self._progress.position))
         self._root = self._new_position(step, None, tokens_before, after_boundary)
         self._start(self._root)
 
     def _new_position(self, step: int, parent: Drafted | None, tokens_before: int, after_boundary: bool) -> Position:
-        position = Position(self._next_id, step, parent, tokens_before, after_boundary)
-        self._next_id += 1
+        position = Position(self._progress.next_position(), step, parent, tokens_before, after_boundary)
         self._emit(
             PositionOpened(
                 position=position.id,
@@ -107,12 +147,12 @@ class Lookahead:
             or position.drafted
             or not position.after_boundary
             or not self._draft_text.complete
-            or position.step - root.step >= self._settings.lookahead
+            or position.step - root.step >= self._reach().lookahead
             or self._draft.away
             or not self._share.pays(position.step + 1)
         ):
             return
-        for alternative in range(self._settings.width):
+        for alternative in range(self._reach().width):
             drafted = Drafted(position, alternative)
             position.drafted.append(drafted)
             self._drafting += 1
@@ -354,7 +394,12 @@ class Lookahead:
             self._end(target.finish if target.ends_answer else StepFinish.TOKEN_LIMIT)
             return
         self._writing.accept_target(target)
-        self._new_root(root.step + 1, tokens, target.finish is StepFinish.BOUNDARY)
+        self._progress.step, self._progress.tokens = root.step + 1, tokens
+        after_boundary = target.finish is StepFinish.BOUNDARY
+        if after_boundary and not self._reach().lookahead:
+            self._end(None)
+        else:
+            self._new_root(root.step + 1, tokens, after_boundary)
 
     # Ending.
 
@@ -396,10 +441,11 @@ class Lookahead:
         if self._crossing is not None:
             self._crossing.cancel()
 
-    def _end(self, why: StepFinish | ModelError) -> None:
+    def _end(self, why: StepFinish | ModelError | None) -> None:
+        """None: somebody else goes on from here."""
         self._drop_all()
         if not self._ended.done():
-            self._ended.set_result(why if isinstance(why, ModelError) else why.value)
+            self._ended.set_result(why.value if isinstance(why, StepFinish) else why)
 
     # The draft keeps up, or is lost.
 

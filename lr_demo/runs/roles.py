@@ -28,6 +28,7 @@ from lr_demo.config import (
     VllmServer,
 )
 from lr_demo.decoding.engine import Cast
+from lr_demo.decoding.measuring import Memory
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ModelError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
@@ -148,6 +149,8 @@ class Casting:
         self._warm: Endpoint | None = None
         """The judge that has read its examples; a server that was started anew is published anew."""
         self._embedder: LocalEmbedder | None = None
+        self._memory: dict[VerifierKind, Memory] = {}
+        """For mode auto: what runs with each verifier have shown of these servers."""
 
     def cast(self, settings: RunSettings) -> Cast:
         """Models, verifier and scorer for these settings.
@@ -166,6 +169,7 @@ class Casting:
             draft_sampling=self._sampling(players.get("draft", players["target"]), settings),
             verifier=self._verifier(settings) if settings.mode.compares_steps else None,
             scorer=self._scorer(target, settings),
+            memory=self._memory.setdefault(settings.verifier, Memory()),
         )
 
     def meter(self, settings: RunSettings, cast: Cast) -> SpeculationMeter | None:

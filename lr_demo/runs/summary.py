@@ -82,6 +82,10 @@ class Summary(BaseModel):
     verdict_wait_s: float | None = None
     """Seconds in which the answer could not grow for want of a verdict alone: every step that it is given on was
     complete. None where no step of the answer was compared."""
+    chosen: str | None = None
+    """Mode auto: what it chose last, in words."""
+    steps_without_lookahead: int | None = None
+    """Mode auto: steps of the answer that began while lookahead was off."""
     speculation: SpeculationFigures | None
     """None where the target did not speculate, the server does not tell, or the run has not ended."""
 
@@ -133,6 +137,8 @@ def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
         verdict_latency_p50_s=percentile(latencies, 0.50),
         verdict_latency_p95_s=percentile(latencies, 0.95),
         verdict_wait_s=_verdict_wait_s(state) if accepted + corrected else None,
+        chosen=state.chosen[-1].sentence.removeprefix("auto: ") if state.chosen else None,
+        steps_without_lookahead=_steps_without_lookahead(state) if state.chosen else None,
         speculation=_speculation(finished.speculation) if finished and finished.speculation else None,
     )
 
@@ -143,6 +149,12 @@ def _speculation(counted: TokenSpeculation) -> SpeculationFigures:
         acceptance_rate=counted.acceptance_rate,
         mean_accepted_length=counted.mean_accepted_length,
     )
+
+
+def _steps_without_lookahead(state: RunState) -> int:
+    starts = [choice.step for choice in state.chosen] + [len(state.answer)]
+    spans = zip(state.chosen, starts, starts[1:], strict=False)
+    return sum(max(0, end - start) for choice, start, end in spans if not choice.lookahead)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -27,6 +27,7 @@ MODE_NAMES = {
     Mode.LOOKAHEAD: "LR · lookahead reasoning",
     Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · steps and tokens",
     Mode.SPECULATIVE: "SD · speculative decoding",
+    Mode.AUTO: "Auto · lookahead where it pays",
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
 }
@@ -224,8 +225,11 @@ def applicable(controls: Controls, profile: Profile, mode: Mode, verifier: Verif
     """Which controls mean something in a mode on a profile's servers, and the threshold's scale."""
     compares, scores = mode.compares_steps, mode is Mode.SPECREASON
     updates: dict[Component, Update] = {
-        getattr(controls, name): gr.update(visible=compares)
-        for name in ("lookahead", "width", "verifier", "schedule", "parallel_budget")
+        getattr(controls, name): gr.update(visible=compares) for name in ("verifier", "parallel_budget")
+    }
+    updates |= {
+        getattr(controls, name): gr.update(visible=compares and mode is not Mode.AUTO)
+        for name in ("lookahead", "width", "schedule")
     }
     updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
     updates[controls.proposals] = gr.update(visible=mode.speculates_tokens and profile.takes_drafted_steps)

@@ -24,6 +24,7 @@ SHORT_NAMES = {
     Mode.LOOKAHEAD: "LR",
     Mode.LOOKAHEAD_SPECULATIVE: "LR+SD",
     Mode.SPECREASON: "SpecReason",
+    Mode.AUTO: "Auto",
 }
 
 
@@ -161,7 +162,10 @@ def setting_labels(settings: RunSettings) -> list[str]:
     mode = settings.mode
     labels = []
     if mode.compares_steps:
-        labels += [f"γ {settings.lookahead}", f"W {settings.width}", settings.schedule.value]
+        if mode is Mode.AUTO:
+            labels.append("γ as it pays")
+        else:
+            labels += [f"γ {settings.lookahead}", f"W {settings.width}", settings.schedule.value]
         verifier = VERIFIER_NAMES[settings.verifier]
         limit = "" if settings.verifier == "exact" else f" {settings.effective_threshold:g}"
         labels.append(f"{verifier}{limit}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lr_demo.config import DraftedSpeculation, Mode, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
+from lr_demo.decoding.measuring import Memory
 from lr_demo.errors import ModelError
 from lr_demo.events import Event
 from lr_demo.models.protocol import GREEDY, Sampling
@@ -37,6 +38,8 @@ class Scene:
     context: int = 2**31
     speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     """The target's, whatever the mode."""
+    memory: Memory = field(default_factory=Memory)
+    """What earlier runs have shown, for mode auto."""
 
     words: Vocabulary = field(default_factory=lambda: Vocabulary("words", WORDS), repr=False)
     """The target's, shared by all runs of the scene so that ids can be compared."""
@@ -85,7 +88,7 @@ class Scene:
         verifier = self.verifier or (
             ExactVerifier() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
         )
-        cast = Cast(target, self.sampling, draft, self.sampling, verifier, self.scorer)
+        cast = Cast(target, self.sampling, draft, self.sampling, verifier, self.scorer, self.memory)
         clock = asyncio.get_running_loop().time
         began = clock()
         events: list[Event] = []

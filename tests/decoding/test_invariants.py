@@ -37,6 +37,7 @@ scenes = st.builds(
 )
 plans = st.builds(
     settings,
+    mode=st.sampled_from([Mode.LOOKAHEAD, Mode.AUTO]),
     lookahead=st.integers(1, 5),
     width=st.integers(1, 3),
     parallel_budget=st.integers(1, 6),
@@ -96,6 +97,7 @@ def test_the_asynchronous_schedule_is_as_short_as_the_ideal_one(scene: Scene, pl
     scene.draft_s *= 1.0123457  # no two ends at the same moment, whose order would decide what is late
     plan = plan.model_copy(
         update={
+            "mode": Mode.LOOKAHEAD,
             "width": 1,
             "parallel_budget": 64,
             "schedule": Schedule.ASYNC,

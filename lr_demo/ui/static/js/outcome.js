@@ -66,3 +66,12 @@ function undecided(position, plain) {
   if (target) return { kind: plain ? "writing" : "targetWriting", note: plain ? "" : "ahead of the draft", verdict: null };
   return { kind: "waiting", note: "", verdict: null };
 }
+
+/** What a run in mode auto goes on with, as `SettingChosen.sentence` in events.py says it; empty where it chose nothing. */
+export function chosenSentence(chosen) {
+  if (!chosen) return "";
+  const width = chosen.width > 1 ? `, W ${chosen.width}` : "";
+  const what = chosen.lookahead ? `γ ${chosen.lookahead}${width}` : "lookahead off";
+  const predicted = chosen.predicted === undefined || chosen.predicted === null ? "" : `predicted ${chosen.predicted.toFixed(2)}×; `;
+  return `auto: ${what} since step ${chosen.step + 1} (${predicted}${chosen.reason})`;
+}

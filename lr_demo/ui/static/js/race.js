@@ -4,6 +4,7 @@ import { Charts } from "./charts.js";
 import { el } from "./dom.js";
 import { explain } from "./explain.js";
 import { moment, percent } from "./format.js";
+import { chosenSentence } from "./outcome.js";
 import { Head } from "./head.js";
 import { Lane } from "./lane.js";
 import { Queue } from "./queue.js";
@@ -245,6 +246,7 @@ export class Race {
     right.head.details(shown ? details(right.lane) : null);
     left.head.details(shown ? [] : null); // as high as its neighbour
     this.view.roles(right.lane.state.degraded);
+    this.view.notice("auto", chosenSentence(right.lane.state.chosen), "note");
     this.view.simulated(Boolean(started?.simulated ?? left.lane.state.started?.simulated));
   }
 

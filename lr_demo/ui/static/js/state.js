@@ -40,6 +40,7 @@ export class RunState {
     this.answer = [];
     this.tokens = 0; // of the answer
     this.degraded = new Map();
+    this.chosen = null; // mode auto: its latest choice
     this.written = { target: 0, draft: 0 };
     this.draftedAhead = { tokens: 0, confirmed: 0 }; // by a draft beside the target; `written` holds it
   }
@@ -147,6 +148,9 @@ export class RunState {
         break;
       case "role_recovered":
         this.degraded.delete(event.role);
+        break;
+      case "setting_chosen":
+        this.chosen = event;
         break;
       case "run_finished":
         this.finished = event;

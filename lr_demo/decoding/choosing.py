@@ -1,0 +1,139 @@
+"""Which lookahead a run goes on with: from what it measured, by prediction, and carefully where it may lose.
+
+Knows no model and no clock.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from lr_demo.config import RunSettings
+from lr_demo.decoding.measuring import Measured
+from lr_demo.decoding.progress import Reach
+from lr_demo.events import Role
+from lr_demo.prediction import Bottleneck, Choice, Costs, Workload, bottleneck, predict
+
+LOOKAHEADS = (1, 2, 3, 4, 6, 8)
+"""γ to choose from, 0 aside."""
+_WIDE_UP_TO = 4
+"""γ up to which two alternatives a position are considered: the target's sequences double with every step ahead."""
+_ON, _OFF = 1.05, 1.0
+"""Lookahead is switched on where it is predicted to be so much faster than plain decoding, off where it is not."""
+_BETTER = 1.03
+"""Another γ is taken where it is predicted to be so much faster than the present one."""
+_WIDER = 1.1
+"""Two alternatives are drafted where that is predicted to be so much faster: how alike they are is not measured."""
+_MOST_DOUBT = 1.5
+"""Standard deviations of the acceptance that lookahead has to be worth it at, once the run is behind."""
+_STEPS_BEHIND, _SHARE_BEHIND = 0.3, 0.03
+"""A run is as careful as it can be when so many steps, and so large a share of its steps, behind plain decoding."""
+_LOOK_SHARE = 0.015
+"""Looking whether lookahead would pay may make plain decoding slower by so much."""
+_SELDOM = 8
+"""Steps between two looks where lookahead would not pay even if every drafted step were accepted."""
+_HINDRANCES = {
+    Bottleneck.PARALLELISM: "the target has little room for more sequences",
+    Bottleneck.DRAFT: "the draft is slow",
+    Bottleneck.ACCEPTANCE: "too many drafted steps are rejected",
+    Bottleneck.VERDICTS: "verdicts take long",
+    Bottleneck.TARGET: "nothing would help",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A choice, and why."""
+
+    reach: Reach
+    speedup: float | None
+    """Predicted speed over plain decoding on the same server; None where nothing could be predicted."""
+    reason: str
+
+
+class Chooser:
+    """Chooses again whenever it is asked; small gains change nothing."""
+
+    def __init__(self, measured: Measured, settings: RunSettings, *, alternatives_differ: bool) -> None:
+        """`alternatives_differ`: drafted alternatives are sampled, not all the same."""
+        self._measured = measured
+        self._budget = settings.parallel_budget
+        self._widest = 2 if alternatives_differ else 1
+        self.present = Reach(0)
+        self.behind_s = 0.0
+        """How much longer than plain decoding the run took, when that was last known; negative: it gained."""
+        self.steps = 0
+        """Steps in the answer."""
+
+    def decide(self) -> Decision:
+        """What to go on with."""
+        decision = self._decision()
+        self.present = decision.reach
+        return decision
+
+    def look_every(self) -> int:
+        """Where lookahead is off: steps from one look whether it would pay to the next."""
+        measured = self._measured
+        costs = measured.costs()
+        if costs is None or measured.step_s <= 0:
+            return 1
+        hopeless = max(self._speedup(reach, 1.0) for reach in self._reaches()) < _ON
+        slower = (measured.slowed - 1) * min(1.0, measured.look_s / measured.step_s)
+        return max(ceil(slower / _LOOK_SHARE), _SELDOM if hopeless else 1)
+
+    def _decision(self) -> Decision:
+        measured = self._measured
+        away = sorted(measured.away & {Role.DRAFT, Role.JUDGE})
+        if away:
+            return Decision(Reach(0), None, f"the {' and the '.join(away)} cannot be asked")
+        if measured.costs() is None:
+            return Decision(
+                Reach(int(measured.paced)), None, "to begin with: how fast draft and verdicts are is not known"
+            )
+        alpha = max(0.0, measured.acceptance - self._caution() * measured.doubt)
+        options = {reach: self._speedup(reach, alpha) for reach in self._reaches()}
+        worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
+        best = max(worth, key=lambda reach: worth[reach])
+        now = self.present
+        if worth[best] < (_OFF if now.lookahead else _ON):
+            return Decision(Reach(0), options[best], f"{self._accepted()}; {self._hindrance(best)}")
+        if now in options and worth[best] < worth[now] * _BETTER:
+            best = now
+        return Decision(best, options[best], self._accepted())
+
+    def _reaches(self) -> list[Reach]:
+        return [
+            Reach(lookahead, width)
+            for lookahead in LOOKAHEADS
+            for width in range(1, self._widest + 1)
+            if lookahead <= self._budget and (width == 1 or lookahead <= _WIDE_UP_TO)
+        ]
+
+    def _speedup(self, reach: Reach, alpha: float) -> float:
+        costs = self._measured.costs()
+        assert costs is not None, "asked for only where it is known"
+        alone_s = costs.target.seconds(1)
+        return _tokens_per_s(costs, self._measured.workload(alpha), self._choice(reach)) * alone_s
+
+    def _choice(self, reach: Reach) -> Choice:
+        return Choice(reach.lookahead, width=reach.width, budget=self._budget)
+
+    def _caution(self) -> float:
+        """Standard deviations to stay below the mean acceptance: more the further the run is behind."""
+        step_s = self._measured.step_s
+        if step_s <= 0:
+            return 0.0
+        allowed = _STEPS_BEHIND + _SHARE_BEHIND * self.steps
+        return min(1.0, max(0.0, self.behind_s / step_s / allowed)) * _MOST_DOUBT
+
+    def _accepted(self) -> str:
+        return f"{self._measured.acceptance:.0%} of drafted steps accepted"
+
+    def _hindrance(self, reach: Reach) -> str:
+        costs = self._measured.costs()
+        assert costs is not None, "asked for only where it is known"
+        return _HINDRANCES[bottleneck(costs, self._measured.workload(self._measured.acceptance), self._choice(reach))]
+
+
+@lru_cache(maxsize=4096)
+def _tokens_per_s(costs: Costs, workload: Workload, choice: Choice) -> float:
+    return predict(costs, workload, choice).tokens_per_s

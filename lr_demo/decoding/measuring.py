@@ -1,0 +1,324 @@
+"""What a run has shown of its models so far: a fold of its events with the loop's time. Decides nothing.
+
+Everything is forgotten exponentially, so that the figures follow the load of the servers and the course of the answer.
+"""
+
+from dataclasses import dataclass, field
+from math import exp, log
+
+from lr_demo.events import (
+    Event,
+    Role,
+    RoleDegraded,
+    RoleRecovered,
+    StepCancelled,
+    StepDelta,
+    StepFinished,
+    StepStarted,
+    Verdict,
+    VerdictStarted,
+)
+from lr_demo.prediction import Costs, Pace, Workload
+from lr_demo.run_state import StepKey
+
+ENOUGH_TOKENS = 3
+"""A pace counts after so many tokens."""
+_KEPT_TOKENS = 200.0
+"""A pace is the mean over about so many tokens, the latest ones most."""
+_KEPT_STEPS = 25.0
+"""Acceptance, lengths and times of verdicts likewise, over so many steps."""
+_FROM_BEFORE = 3.0
+"""What earlier runs tell of acceptance counts as so many verdicts, …"""
+_PACE_FROM_BEFORE = 40.0
+"""… and of a pace as so many tokens."""
+_USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
+"""Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
+_USUAL_SLOPE = 0.05
+"""A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
+_GRAIN = 0.02
+"""Costs are told to within this share: a prediction is worked out anew only where it would change."""
+
+
+@dataclass
+class Mean:
+    """A weighted mean that forgets."""
+
+    kept: float
+    """Weight beyond which the oldest is forgotten."""
+    weight: float = 0.0
+    total: float = 0.0
+
+    def add(self, total: float, weight: float = 1.0) -> None:
+        fade = max(0.0, 1 - weight / self.kept)
+        self.weight = self.weight * fade + weight
+        self.total = self.total * fade + total
+
+    def value(self, default: float) -> float:
+        return self.total / self.weight if self.weight > 0 else default
+
+    def at_most(self, weight: float) -> "Mean":
+        """The same mean with less weight."""
+        share = min(1.0, weight / self.weight) if self.weight else 0.0
+        return Mean(self.kept, self.weight * share, self.total * share)
+
+
+def _tokens() -> Mean:
+    return Mean(_KEPT_TOKENS)
+
+
+def _steps() -> Mean:
+    return Mean(_KEPT_STEPS)
+
+
+@dataclass
+class Memory:
+    """Figures of runs on the same servers; one run leaves it to the next."""
+
+    target: dict[tuple[int, bool], Mean] = field(default_factory=dict)
+    """Seconds of a token by (sequences in flight, whether draft or judge were at work)."""
+    start: Mean = field(default_factory=_steps)
+    """Seconds from a target request to its first token, over a token's time."""
+    draft: Mean = field(default_factory=_tokens)
+    draft_start: Mean = field(default_factory=_steps)
+    target_length: Mean = field(default_factory=_steps)
+    draft_length: Mean = field(default_factory=_steps)
+    verdict: Mean = field(default_factory=_steps)
+    """Seconds of a verdict that the verifier was asked for."""
+    identical: Mean = field(default_factory=_steps)
+    """Whether an accepted step was accepted at once."""
+    accepted: Mean = field(default_factory=_steps)
+
+    def take(self, other: "Memory") -> None:
+        """Know what the other knows."""
+        self.__dict__.update(other.__dict__)
+
+    def for_another_run(self) -> "Memory":
+        """A copy that what comes soon outweighs."""
+        pace, steps = _PACE_FROM_BEFORE, _FROM_BEFORE
+        return Memory(
+            {key: mean.at_most(pace) for key, mean in self.target.items()},
+            self.start.at_most(steps),
+            self.draft.at_most(pace),
+            self.draft_start.at_most(steps),
+            self.target_length.at_most(steps),
+            self.draft_length.at_most(steps),
+            self.verdict.at_most(steps),
+            self.identical.at_most(steps),
+            self.accepted.at_most(steps),
+        )
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A request under way."""
+
+    started: float
+    last: float
+    fresh: bool = True
+
+
+class Measured:
+    """The figures of one run so far."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.away: set[Role] = set()
+        """Roles that are out for now."""
+        self.plain = False
+        """Set while the target decodes in one request over the boundaries of steps."""
+        self._flying: dict[StepKey, _Flight] = {}
+        self._changed = 0.0
+        self._asked = 0
+        self._last_plain = 0.0
+
+    # What comes in.
+
+    def observe(self, event: Event, now: float) -> None:
+        """Take an event of the run; `now` is the loop's time, seconds."""
+        match event:
+            case StepStarted():
+                self._flying[StepKey(event.position, event.role, event.alternative)] = _Flight(now, now)
+                if not (self.plain and event.role is Role.TARGET):
+                    self._changed = now
+            case StepDelta():
+                self._delta(event, now)
+            case StepFinished():
+                key = StepKey(event.position, event.role, event.alternative)
+                self._ended(key, now)
+                length = self.memory.target_length if key.role is Role.TARGET else self.memory.draft_length
+                length.add(len(event.token_ids))
+            case StepCancelled():
+                self._ended(StepKey(event.position, event.role, event.alternative), now)
+                self._changed = now
+            case VerdictStarted():
+                self._asked += 1
+                self._changed = now
+            case Verdict():
+                self._verdict(event, now)
+            case RoleDegraded():
+                self._changed = now
+                self.away.add(event.role)
+            case RoleRecovered():
+                self.away.discard(event.role)
+
+    def _ended(self, key: StepKey, now: float) -> None:
+        if self._flying.pop(key, None) is not None and not (self.plain and key.role is Role.TARGET):
+            self._changed = now
+
+    def _delta(self, event: StepDelta, now: float) -> None:
+        flight = self._flying.get(StepKey(event.position, event.role, event.alternative))
+        if flight is None or not event.tokens:
+            return
+        if event.role is Role.DRAFT:
+            self._draft_delta(flight, event.tokens, now)
+        elif self.plain:
+            since, self._last_plain = self._last_plain, now
+            if since >= self._changed and since > 0:
+                self._target_pace(now - since, event.tokens)
+        elif not flight.fresh:
+            if flight.last >= self._changed:
+                self._target_pace(now - flight.last, event.tokens)
+        elif flight.started >= self._changed:
+            pace = self.token_s(self._targets())
+            if pace is not None:
+                self.memory.start.add(max(0.0, now - flight.started - event.tokens * pace))
+        flight.last, flight.fresh = now, False
+
+    def _draft_delta(self, flight: _Flight, tokens: int, now: float) -> None:
+        memory = self.memory
+        if not flight.fresh:
+            memory.draft.add(now - flight.last, tokens)
+        elif memory.draft.weight:
+            memory.draft_start.add(max(0.0, now - flight.started - tokens * memory.draft.value(0.0)))
+
+    def _target_pace(self, seconds: float, tokens: int) -> None:
+        self.memory.target.setdefault((self._targets(), self._busy()), _tokens()).add(seconds, tokens)
+
+    def _verdict(self, event: Verdict, now: float) -> None:
+        memory = self.memory
+        if event.method == "error":
+            self._asked, self._changed = max(0, self._asked - 1), now
+            return
+        memory.accepted.add(float(event.accepted))
+        at_once = event.method in ("identical", "ending")
+        if not at_once:
+            self._asked, self._changed = max(0, self._asked - 1), now
+            memory.verdict.add(event.latency_s)
+        if event.accepted:
+            memory.identical.add(float(at_once))
+
+    def request_begins(self, now: float) -> None:
+        """A request of plain decoding begins: its first token is no measure of a pace."""
+        self._last_plain = 0.0
+        self._changed = now
+        self._flying = {key: flight for key, flight in self._flying.items() if key.role is Role.DRAFT}
+        self._asked = 0
+
+    # What is known.
+
+    def _targets(self) -> int:
+        return max(1, sum(key.role is Role.TARGET for key in self._flying))
+
+    def _busy(self) -> bool:
+        return self._asked > 0 or any(key.role is Role.DRAFT for key in self._flying)
+
+    @property
+    def paced(self) -> bool:
+        """Whether it is known how fast the target is alone, with nothing beside it."""
+        return self._known(1, False) is not None
+
+    @property
+    def sizes(self) -> frozenset[int]:
+        """Numbers of sequences in flight whose pace is known."""
+        return frozenset(n for n, busy in self.memory.target if self._known(n, busy) is not None)
+
+    @property
+    def drafts(self) -> bool:
+        """Whether it is known how fast the draft is."""
+        return self.memory.draft.weight >= ENOUGH_TOKENS
+
+    def _known(self, n: int, busy: bool) -> float | None:
+        mean = self.memory.target.get((n, busy))
+        return mean.value(0.0) if mean is not None and mean.weight >= ENOUGH_TOKENS else None
+
+    def token_s(self, n: int) -> float | None:
+        """Seconds of a target token with `n` in flight as last seen, idle or not; None where it was not."""
+        found = self._known(n, True)
+        return found if found is not None else self._known(n, False)
+
+    @property
+    def alone_s(self) -> float | None:
+        """Seconds of a token of plain decoding."""
+        found = self._known(1, False)
+        return found if found is not None else self._known(1, True)
+
+    @property
+    def slowed(self) -> float:
+        """Factor on the target's token while draft or judge are at work."""
+        alone, beside = self._known(1, False), self._known(1, True)
+        return max(1.0, beside / alone) if alone and beside else 1.0
+
+    @property
+    def acceptance(self) -> float:
+        """α₁: verdicts of this run, and before there are many what is usual and what earlier runs had."""
+        seen = self.memory.accepted
+        return (seen.total + _USUAL_ACCEPTANCE * _PRIOR_VERDICTS) / (seen.weight + _PRIOR_VERDICTS)
+
+    @property
+    def doubt(self) -> float:
+        """Standard deviation of the acceptance."""
+        rate, seen = self.acceptance, self.memory.accepted.weight + _PRIOR_VERDICTS
+        return float((rate * (1 - rate) / (seen + 1)) ** 0.5)
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of a step of plain decoding."""
+        return self.memory.target_length.value(40.0) * (self.alone_s or 0.0)
+
+    @property
+    def look_s(self) -> float:
+        """Seconds that a drafted step and its verdict take."""
+        memory = self.memory
+        drafting = memory.draft_length.value(0.0) * memory.draft.value(0.0) + memory.draft_start.value(0.0)
+        return drafting + memory.verdict.value(0.0)
+
+    def costs(self) -> Costs | None:
+        """What the servers take, for a prediction; None before target and draft have shown it."""
+        alone, memory = self.alone_s, self.memory
+        if alone is None or not self.drafts:
+            return None
+        slowed = self.slowed
+        passes = tuple((n, _grained(seconds)) for n, seconds in self._passes(alone, slowed))
+        return Costs(
+            target=Pace(passes, start_s=_grained(memory.start.value(0.0))),
+            draft=Pace(((1, _grained(memory.draft.value(0.0))),), start_s=_grained(memory.draft_start.value(0.0))),
+            verdict_s=_grained(memory.verdict.value(0.0)),
+            target_slowed=_grained(slowed),
+        )
+
+    def _passes(self, alone: float, slowed: float) -> list[tuple[int, float]]:
+        passes = [(1, alone)]
+        for n in sorted(self.sizes):
+            idle, beside = self._known(n, False), self._known(n, True)
+            if n > 1:
+                seconds = idle if idle is not None else (beside or alone) / slowed
+                passes.append((n, max(seconds, passes[-1][1])))
+        if len(passes) == 1:
+            passes.append((2, alone * (1 + _USUAL_SLOPE)))
+        return passes
+
+    def workload(self, acceptance: float) -> Workload:
+        """What is decoded, if so many drafted steps are accepted."""
+        memory = self.memory
+        length = memory.target_length.value(40.0)
+        return Workload(
+            acceptance=round(min(0.98, max(0.0, acceptance)), 2),
+            target_tokens=_grained(max(1.0, length)),
+            draft_tokens=_grained(max(1.0, memory.draft_length.value(length))),
+            identical=round(memory.identical.value(0.0), 1),
+        )
+
+
+def _grained(value: float) -> float:
+    """A figure that stays the same while it changes little; what is next to nothing counts as a microsecond or less."""
+    return exp(round(log(value) / _GRAIN) * _GRAIN) if value > 1e-6 else 1e-9
