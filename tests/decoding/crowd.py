@@ -10,7 +10,8 @@ from lr_demo.decoding.engine import Cast, decode
 from lr_demo.events import Event
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.run_state import fold
-from tests.decoding.scene import Exact, Scene
+from lr_demo.verification.exact import ExactVerifier
+from tests.decoding.scene import Scene
 
 STOPPED_AFTER_S = 0.4
 
@@ -36,7 +37,7 @@ class Crowd:
         self, scene: Scene, crowd: Sequence[RunSettings], begins: Sequence[float], stopped: Collection[int]
     ) -> None:
         target, draft = scene.models()
-        cast = Cast(target, scene.sampling, draft, scene.sampling, Exact())
+        cast = Cast(target, scene.sampling, draft, scene.sampling, ExactVerifier())
 
         async def one(number: int, plan: RunSettings) -> str | None:
             events: list[Event] = []
