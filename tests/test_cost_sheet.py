@@ -1,11 +1,14 @@
 """Cost sheets: the shipped one is whole and near what was published; a wrong one is refused with file and key."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from lr_demo.config import PROFILES_FOLDER
 from lr_demo.cost_sheet import expected_rows, load_cost_sheet
+from lr_demo.cost_sheet_view import show_cost_sheet
 from lr_demo.errors import ConfigError
 
 SHIPPED = PROFILES_FOLDER / "costs" / "h100.yaml"
@@ -14,7 +17,7 @@ SHIPPED = PROFILES_FOLDER / "costs" / "h100.yaml"
 def test_every_input_of_the_shipped_sheet_names_its_source() -> None:
     sheet = load_cost_sheet(str(SHIPPED))
     assert all(given.source for _, given in sheet.named())
-    assert [place.name[:4] for place in sheet.deployments] == ["eigh", "four"]
+    assert [place.name for place in sheet.deployments] == ["8 × H100", "4 × H100"]
     unverified = {name for name, given in sheet.named() if not given.verified}
     assert {"target_ms", "draft_ms", "verdict_ms", "drafted_token_acceptance"} <= unverified
 
@@ -35,6 +38,14 @@ def test_a_shared_card_slows_lookahead_alone() -> None:
     eight, four = (expected_rows(sheet, place, sheet.workloads[0]) for place in sheet.deployments)
     slower = [one.expected.speedup > other.expected.speedup + 0.01 for one, other in zip(eight, four, strict=True)]
     assert slower == [False, False, True, False, False]
+
+
+def test_the_readme_holds_what_the_sheet_says() -> None:
+    console = Console(file=StringIO(), width=400)
+    show_cost_sheet(console, load_cost_sheet(str(SHIPPED)))
+    assert isinstance(console.file, StringIO)
+    readme = {line.strip() for line in (PROFILES_FOLDER.parent / "README.md").read_text().splitlines()}
+    assert {line.strip() for line in console.file.getvalue().splitlines()} <= readme
 
 
 @pytest.mark.parametrize(
