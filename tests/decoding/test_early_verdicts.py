@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import RunSettings, Schedule
-from lr_demo.events import Event, PositionOpened, StepCancelled, Verdict
+from lr_demo.events import Event, PositionOpened, Role, StepCancelled, StepFinished, Verdict
 from lr_demo.events import Outcome as How
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import ScriptedStory, SeededStory
@@ -81,7 +81,7 @@ scenes = st.builds(
     Scene,
     story=stories() | seeded,
     target_s=st.sampled_from([0.001, 0.013, 0.1]),
-    draft_s=st.sampled_from([0.0005123, 0.0025321, 0.0201]),  # no two ends at the same moment
+    draft_s=st.sampled_from([0.0005123, 0.0025321, 0.0201]),
     same_vocabulary=st.booleans(),
     chunk_tokens=st.integers(1, 3),
 )
@@ -108,6 +108,13 @@ def times(outcome: Outcome) -> list[float]:
     return [step.t for step in outcome.state.answer]
 
 
+def ties(outcome: Outcome) -> bool:
+    """Whether draft and target completed a position at the same moment."""
+    done = [event for event in outcome.events if isinstance(event, StepFinished)]
+    targets = {event.position: event.t for event in done if event.role is Role.TARGET}
+    return any(e.role is Role.DRAFT and abs(targets.get(e.position, -1.0) - e.t) < 1e-9 for e in done)
+
+
 def decided(outcome: Outcome) -> dict[tuple[int, int], tuple[bool, float]]:
     """Verdicts on the steps of the answer: step index and alternative to the verdict and its time."""
     place = {step.key.position: index for index, step in enumerate(outcome.state.answer)}
@@ -124,6 +131,7 @@ def test_early_verdicts_are_those_of_the_whole_steps_and_change_nothing_else(
     early = scene.run(plan)
     scene.verifier = Blind(verifier)
     late = scene.run(plan)
+    assume(not (ties(early) or ties(late)))  # which of the two came first is then nobody's to say
     assert early.reason == late.reason
     assert committed(early) == committed(late)
     if plan.schedule is Schedule.ASYNC:
