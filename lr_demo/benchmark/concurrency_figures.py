@@ -8,6 +8,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from lr_demo.benchmark.problems import Scheme
@@ -110,11 +111,14 @@ def over_plain(level: Level, levels: Sequence[Level]) -> float | None:
 
 def as_table(levels: Sequence[Level]) -> Table:
     """A line for each number of runs and scheme."""
-    table = Table(title=f"Many runs at once: {levels[0].origin.in_words()}" if levels else "Many runs at once")
-    table.add_column("runs", justify="right")
-    table.add_column("scheme", no_wrap=True)
-    for heading in ("tokens /s", "× plain", "median s", "p95 s", "accepted", "compared", "failed"):
-        table.add_column(heading, justify="right", no_wrap="/" not in heading)
+    unfinished = sum(each.unfinished for each in levels)
+    table = Table(
+        title=f"Many runs at once: {levels[0].origin.in_words()}" if levels else "Many runs at once",
+        caption=f"{unfinished} runs did not finish" if unfinished else None,
+        box=SIMPLE_HEAD,
+    )
+    for heading in ("runs", "scheme", "tokens/s", "× AR", "median s", "p95 s", "α", "compared"):
+        table.add_column(heading, justify="left" if heading == "scheme" else "right", no_wrap=True)
     for each in sorted(levels, key=lambda level: level.runs):
         table.add_row(
             str(each.runs),
@@ -125,7 +129,6 @@ def as_table(levels: Sequence[Level]) -> Table:
             _said(each.latency_p95_s, ".2f"),
             _said(each.acceptance, ".0%"),
             _said(each.compared, ".0%"),
-            str(each.unfinished),
         )
     return table
 
