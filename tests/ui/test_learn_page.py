@@ -127,6 +127,7 @@ def test_a_prediction_is_held_against_the_verdict_that_it_reveals(page: Page, si
 
 def test_what_is_said_stands_beside_the_card_it_is_about(page: Page, site: str) -> None:
     stage = PREDICTIONS[1]
+    page.emulate_media(reduced_motion="reduce")  # nothing moves while it is measured
     visit(page, site, stage=stage)
     card = page.locator(".ll-learn .card.pointed")
     expect(card).to_have_attribute("data-step", str(cast(int, STAGES[stage].step) + 1))
