@@ -136,6 +136,12 @@ def test_the_same_seed_gives_the_same_answer(shell: Shell, here: Command) -> Non
     assert first.figures["answer"] == second.figures["answer"] != ""
 
 
+def test_auto_says_what_it_chooses_and_why(shell: Shell, here: Command) -> None:
+    done = here(*solve(shell, "--mode", "auto"))
+    assert done.code == 0, done.err
+    assert "auto: γ 1 since step 1 (to begin with" in done.out
+
+
 def test_steps_are_shown_as_they_are_decided_and_a_summary_at_the_end(shell: Shell, here: Command) -> None:
     done = here(*solve(shell, "--mode", "lookahead"))
     assert done.code == 0, done.err
@@ -203,7 +209,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--prompt", "x", "--threshold", "7"], "threshold 7 is out of range: judge verifier, 0 to 1"),
     (
         ["--prompt", "x", "--mode", "telepathy"],
-        "'autoregressive', 'speculative', 'lookahead', 'lookahead+speculative', 'specreason'",
+        "'autoregressive', 'speculative', 'lookahead', 'lookahead+speculative', 'specreason', 'auto'",
     ),
     (["--prompt", "x", "--mode", "speculative"], "roles.speculative_target"),
     (["--prompt", "x", "--verifier", "coin"], "'exact', 'judge', 'embedding', 'random'"),

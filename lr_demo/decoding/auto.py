@@ -76,6 +76,8 @@ class Auto:
         self._finished: StepFinished | None = None
         self._since: float | None = None
         self._tokens = 0
+        self._cycle_began: tuple[float, int] | None = None
+        """Time of the last correction, and tokens up to there."""
         self._look_at = 0
         """Step at which to look again whether lookahead would pay."""
         self._known = (frozenset[int](), False, False)
@@ -183,8 +185,20 @@ class Auto:
         behind = now - self._since - self._tokens * alone
         if event.outcome is Outcome.ACCEPTED:  # the step after it is partly written, so this is too much
             behind = min(behind, self._chooser.behind_s)
+        else:
+            self._compare_with_prediction(now, alone)
         self._chooser.behind_s = behind
         self._chooser.steps += 1
+
+    def _compare_with_prediction(self, now: float, alone: float) -> None:
+        """From one correction to the next: nothing was in flight at either."""
+        began, self._cycle_began = self._cycle_began, (now, self._tokens)
+        predicted, step_s = self._chooser.predicted(), self._measured.step_s
+        if self._lookahead is None or predicted is None or began is None:
+            self._cycle_began = (now, self._tokens) if self._lookahead is not None else None
+            return
+        expected = (self._tokens - began[1]) * alone / predicted
+        self._measured.memory.trust.add(expected / step_s, (now - began[0]) / step_s)
 
     def _say(self, decision: Decision) -> None:
         self._emit(

@@ -80,6 +80,12 @@ class Chooser:
         slower = (measured.slowed - 1) * min(1.0, measured.look_s / measured.step_s)
         return max(ceil(slower / _LOOK_SHARE), _SELDOM if hopeless else 1)
 
+    def predicted(self) -> float | None:
+        """Speed over plain decoding that the present lookahead should have; None where that cannot be told."""
+        if not self.present.lookahead or self._measured.costs() is None:
+            return None
+        return self._speedup(self.present, self._measured.acceptance)
+
     def _decision(self) -> Decision:
         measured = self._measured
         away = sorted(measured.away & {Role.DRAFT, Role.JUDGE})
@@ -90,7 +96,8 @@ class Chooser:
                 Reach(int(measured.paced)), None, "to begin with: how fast draft and verdicts are is not known"
             )
         alpha = max(0.0, measured.acceptance - self._caution() * measured.doubt)
-        options = {reach: self._speedup(reach, alpha) for reach in self._reaches()}
+        trust = measured.trust
+        options = {reach: trust * self._speedup(reach, alpha) for reach in self._reaches()}
         worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
         best = max(worth, key=lambda reach: worth[reach])
         now = self.present
@@ -101,6 +108,9 @@ class Chooser:
         return Decision(best, options[best], self._accepted())
 
     def _reaches(self) -> list[Reach]:
+        """What can be chosen: one step ahead until it was seen what a second sequence in flight costs."""
+        if max(self._measured.sizes) < 2:
+            return [Reach(1)]
         return [
             Reach(lookahead, width)
             for lookahead in LOOKAHEADS

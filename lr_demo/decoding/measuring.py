@@ -35,6 +35,9 @@ _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
+_TRUSTED_STEPS = 6.0
+"""Predictions count as right over so many steps, whatever was seen of them."""
+_LEAST_TRUST, _MOST_TRUST = 0.5, 1.05
 _GRAIN = 0.02
 """Costs are told to within this share: a prediction is worked out anew only where it would change."""
 
@@ -87,6 +90,8 @@ class Memory:
     identical: Mean = field(default_factory=_steps)
     """Whether an accepted step was accepted at once."""
     accepted: Mean = field(default_factory=_steps)
+    trust: Mean = field(default_factory=_steps)
+    """Seconds that lookahead was predicted to take over those it took."""
 
     def take(self, other: "Memory") -> None:
         """Know what the other knows."""
@@ -105,6 +110,7 @@ class Memory:
             self.verdict.at_most(steps),
             self.identical.at_most(steps),
             self.accepted.at_most(steps),
+            self.trust.at_most(_KEPT_STEPS),
         )
 
 
@@ -269,6 +275,12 @@ class Measured:
         """Standard deviation of the acceptance."""
         rate, seen = self.acceptance, self.memory.accepted.weight + _PRIOR_VERDICTS
         return float((rate * (1 - rate) / (seen + 1)) ** 0.5)
+
+    @property
+    def trust(self) -> float:
+        """Factor on predictions of lookahead's speed, from what became of earlier ones."""
+        seen = self.memory.trust
+        return min(_MOST_TRUST, max(_LEAST_TRUST, (seen.total + _TRUSTED_STEPS) / (seen.weight + _TRUSTED_STEPS)))
 
     @property
     def step_s(self) -> float:

@@ -11,6 +11,7 @@ from lr_demo.events import (
     Role,
     RunFinished,
     RunStatus,
+    SettingChosen,
     StepCancelled,
     StepCommitted,
     StepDelta,
@@ -173,3 +174,19 @@ def test_what_the_server_counted_of_speculation_is_in_the_figures() -> None:
 )
 def test_percentile(values: list[float], share: float, expected: float | None) -> None:
     assert percentile(values, share) == expected
+
+
+def test_a_run_that_chose_its_lookahead_tells_the_last_choice_and_the_steps_without() -> None:
+    script = Script()
+    for step, lookahead in ((0, 1), (1, 0), (3, 4)):
+        script.add(SettingChosen(step=step, lookahead=lookahead, predicted=0.8 if not lookahead else 1.5, reason="so"))
+        for position in range(step, {0: 1, 1: 3, 3: 5}[step]):
+            script.step(position, Role.TARGET, "text\n\n", 4).commit(position, Role.TARGET, Outcome.TARGET, 4)
+    summary = summarize(fold(script.end().events))
+    assert summary.steps_without_lookahead == 2
+    assert summary.chosen == "γ 4 since step 4 (predicted 1.50×; so)"
+
+
+def test_a_run_with_a_fixed_lookahead_chose_nothing() -> None:
+    summary = summarize(fold(Script().end().events))
+    assert (summary.chosen, summary.steps_without_lookahead) == (None, None)

@@ -45,6 +45,7 @@ function decided(position, plain) {
   }
   if (outcome === "corrected") return { kind: "corrected", note: verdict?.reason ?? "", verdict };
   if (plain) return { kind: "plain", note: "", verdict: null };
+  if (position.off) return { kind: "target", note: "lookahead is off", verdict: null };
   const late = position.drafts.length > 0;
   return { kind: "target", note: late ? "the draft was not ready" : "no drafted step", verdict: null };
 }

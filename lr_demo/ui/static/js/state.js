@@ -14,7 +14,7 @@ function newPosition(event, cycle) {
   return {
     id: event.position, step: event.step, parent: event.parent ?? null,
     parentAlternative: event.parent_alternative ?? 0,
-    cycle, target: null, drafts: [], committed: null,
+    cycle, target: null, drafts: [], committed: null, off: false,
   };
 }
 
@@ -70,6 +70,7 @@ export class RunState {
         break;
       case "position_opened":
         this.positions.set(event.position, newPosition(event, this.cycle));
+        this.positions.get(event.position).off = this.chosen?.lookahead === 0; // decoded plainly; a draft of it is only compared
         break;
       case "step_started": {
         const position = this.positions.get(event.position);
