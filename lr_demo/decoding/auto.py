@@ -11,12 +11,13 @@ from lr_demo.config import RunSettings
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Share
 from lr_demo.decoding.choosing import Chooser, Decision
+from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
 from lr_demo.decoding.measuring import Measured, Memory
 from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.shadow import Shadow
-from lr_demo.decoding.step import Emit, Step
+from lr_demo.decoding.step import Step
 from lr_demo.decoding.writing import Writing
 from lr_demo.events import (
     Event,
@@ -35,19 +36,6 @@ MakePlain = Callable[[list[int], Progress, Callable[[], bool]], Autoregressive]
 """Plain decoding behind these ids (prompt and accepted text), for as long as it is told to stay."""
 
 
-class Tap:
-    """Emits events, and lets a listener have them after that."""
-
-    def __init__(self, emit: Emit) -> None:
-        self._emit = emit
-        self.listener: Emit | None = None
-
-    def __call__(self, event: Event) -> None:
-        self._emit(event)
-        if self.listener is not None:
-            self.listener(event)
-
-
 class Auto:
     """Decodes one prompt with a target, a draft and a verifier."""
 
@@ -56,16 +44,16 @@ class Auto:
         writing: Writing,
         judging: Judging,
         settings: RunSettings,
-        tap: Tap,
+        emission: Emission,
         share: Share,
         make_plain: MakePlain,
         memory: Memory,
         *,
         alternatives_differ: bool = False,
     ) -> None:
-        """All that takes part has to emit through `tap`."""
-        self._writing, self._judging, self._settings, self._emit = writing, judging, settings, tap
-        tap.listener = self._observe
+        """All that takes part has to emit through `emission`."""
+        self._writing, self._judging, self._settings, self._emit = writing, judging, settings, emission
+        emission.listeners.append(self._observe)
         self._share, self._make_plain = share, make_plain
         self._memory = memory
         self._measured = Measured(memory.for_another_run())

@@ -6,11 +6,12 @@ from contextlib import aclosing
 
 from lr_demo.config import RunSettings
 from lr_demo.decoding.draft_ahead import DraftAhead
+from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, never_silent, step_finish
+from lr_demo.decoding.step import never_silent, step_finish
 from lr_demo.events import (
     CycleStarted,
     Outcome,
@@ -18,12 +19,12 @@ from lr_demo.events import (
     Role,
     StepCancelled,
     StepCommitted,
-    StepDelta,
     StepFinish,
     StepFinished,
     StepStarted,
 )
 from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
+from lr_demo.run_state import StepKey
 
 
 class Autoregressive:
@@ -40,7 +41,7 @@ class Autoregressive:
         settings: RunSettings,
         segmenter: Segmenter,
         patience: Patience,
-        emit: Emit,
+        emit: Emission,
         ahead: DraftAhead | None = None,
         progress: Progress | None = None,
         stays: Callable[[], bool] = lambda: True,
@@ -125,7 +126,7 @@ class Autoregressive:
         self._text += text
         if self._ahead is not None:
             self._ahead.written(ids)
-        self._emit(StepDelta(position=self._progress.position, role=Role.TARGET, text=text, tokens=len(ids)))
+        self._emit.delta(StepKey(self._progress.position, Role.TARGET), text, len(ids))
 
     def _close(self, finish: StepFinish) -> None:
         """The current step is complete and joins the answer."""

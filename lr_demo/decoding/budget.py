@@ -205,16 +205,10 @@ class Share:
             if ready.done() and not ready.cancelled():
                 self.release(root)
 
-    def watching(self, emit: Emit) -> Emit:
-        """`emit`, and what the run's events tell of the target's pace and of acceptance is taken in."""
-        if self._budget.cost is None:
-            return emit
-
-        def emit_and_watch(event: Event) -> None:
-            self._watch(event)
-            emit(event)
-
-        return emit_and_watch
+    @property
+    def listener(self) -> Emit | None:
+        """Takes in what the run's events tell of the target's pace and of acceptance; None where that is of no use."""
+        return None if self._budget.cost is None else self._watch
 
     # For the budget.
 

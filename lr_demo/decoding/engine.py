@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lr_demo.config import Mode, Proposals, RunSettings, Schedule
-from lr_demo.decoding.auto import Auto, Tap
+from lr_demo.decoding.auto import Auto
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Budget, Share
 from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.draft_text import DraftText
+from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
 from lr_demo.decoding.measuring import Memory
@@ -60,20 +61,22 @@ async def decode(
         ConfigError: the cast lacks a role that the mode needs.
         ModelError: the target failed for too long, or refused the prompt.
     """
+    emission = Emission(emit)
     with (budget or Budget()).join(settings) as share:
-        return await _decode(prompt, settings, cast, share.watching(emit), system_prompt, segmenter, share)
+        if share.listener is not None:
+            emission.listeners.append(share.listener)
+        return await _decode(prompt, settings, cast, emission, system_prompt, segmenter, share)
 
 
 async def _decode(
     prompt: str,
     settings: RunSettings,
     cast: Cast,
-    emit: Callable[[Event], None],
+    emit: Emission,
     system_prompt: str,
     segmenter: Segmenter,
     share: Share,
 ) -> str:
-    emit = tap = Tap(emit)
     messages = [Message("system", system_prompt), Message("user", prompt)]
     patience = Patience(emit)
     prompt_ids = await patience.of(lambda: in_time(cast.target, cast.target.chat_prompt(messages)))
@@ -106,14 +109,14 @@ async def _decode(
 
     def make_plain(ids: list[int], progress: Progress, stays: Callable[[], bool]) -> Autoregressive:
         return Autoregressive(
-            cast.target, cast.target_sampling, ids, settings, segmenter, patience, tap, None, progress, stays
+            cast.target, cast.target_sampling, ids, settings, segmenter, patience, emit, None, progress, stays
         )
 
     return await Auto(
         writing,
         judging,
         settings.model_copy(update={"schedule": Schedule.ASYNC}),
-        tap,
+        emit,
         share,
         make_plain,
         cast.memory,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lr_demo import limits
+from lr_demo.decoding.emission import Emission
 from lr_demo.errors import ModelError
-from lr_demo.events import Event, Role, StepCancelled, StepDelta, StepFinish, StepFinished, StepStarted
+from lr_demo.events import Event, Role, StepCancelled, StepFinish, StepFinished, StepStarted
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
 from lr_demo.run_state import StepKey
 
@@ -34,7 +35,7 @@ async def write_step(
     model: LanguageModel,
     request: GenerationRequest,
     key: StepKey,
-    emit: Emit,
+    emit: Emission,
     *,
     at_limit: StepFinish,
     heard: Callable[[Chunk], None] | None = None,
@@ -62,15 +63,7 @@ async def write_step(
                     heard(chunk)
                 ids += chunk.token_ids
                 texts.append(chunk.text)
-                emit(
-                    StepDelta(
-                        position=position,
-                        role=role,
-                        alternative=alternative,
-                        text=chunk.text,
-                        tokens=len(chunk.token_ids),
-                    )
-                )
+                emit.delta(key, chunk.text, len(chunk.token_ids))
                 if chunk.finish is not None:
                     finish = step_finish(chunk.finish, at_limit)
     except BaseException:

@@ -6,10 +6,11 @@ from lr_demo import limits
 from lr_demo.config import Proposals, RunSettings
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
+from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Emit, Step, allowance, in_time, write_step
+from lr_demo.decoding.step import Step, allowance, in_time, write_step
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.events import Role
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
@@ -31,7 +32,7 @@ class Writing:
         settings: RunSettings,
         segmenter: Segmenter,
         patience: Patience,
-        emit: Emit,
+        emit: Emission,
     ) -> None:
         self.target = target
         self.draft_text = draft_text

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lr_demo.config import Mode, SimulatedSpeculation, VerifierKind
+from lr_demo.decoding.emission import FRAME_S
 from lr_demo.models.story import SeededStory
 from tests.decoding.scene import Outcome, Scene, settings
 
@@ -34,7 +35,8 @@ def test_a_pass_writes_as_many_tokens_as_the_geometric_mean_says(tokens: int, ac
 
 
 def test_a_chunk_holds_the_tokens_of_a_pass() -> None:
-    scene = Scene(LONG, speculation=SimulatedSpeculation(tokens=4, acceptance=0.7))
+    slow = 2 * FRAME_S  # so that no two passes share an event
+    scene = Scene(LONG, target_s=slow, speculation=SimulatedSpeculation(tokens=4, acceptance=0.7))
     outcome = plain(scene)
     deltas = [event.tokens for event in outcome.events if event.type == "step_delta"]
     assert set(deltas) == {1, 2, 3, 4, 5}
