@@ -8,6 +8,7 @@ from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.patience import Patience
+from lr_demo.decoding.prefix import Prefix
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
 from lr_demo.decoding.step import Step, allowance, in_time, write_step
@@ -68,7 +69,7 @@ class Writing:
         """
         return await self._patience.of(
             lambda: self._write(
-                StepKey(position, Role.TARGET), step, tokens_before, [*self.text_ids, *beyond()], heard=begin()
+                StepKey(position, Role.TARGET), step, tokens_before, Prefix(self.text_ids, beyond()), heard=begin()
             )
         )
 
@@ -80,10 +81,10 @@ class Writing:
         Raises:
             ModelError: the draft failed, was silent for too long, or is too slow.
         """
-        prompt = [*self.draft_text.ids, *beyond]
+        prompt = Prefix(self.draft_text.ids, beyond)
         suggestion = None
         if self._suggests:
-            suggestion = Suggestion(self.target, [*self.text_ids, *beyond])
+            suggestion = Suggestion(self.target, Prefix(self.text_ids, beyond))
             self._suggestions.append(suggestion)
         writing = self._write(StepKey(position, Role.DRAFT, alternative), step, tokens_before, prompt, suggestion)
         return await in_time(self.draft_text.model, writing, limits.drafted_step_s(unread=len(prompt)))
@@ -118,7 +119,7 @@ class Writing:
         key: StepKey,
         step: int,
         tokens_before: int,
-        prompt: list[int],
+        prompt: Sequence[int],
         suggestion: Suggestion | None = None,
         heard: Heard | None = None,
     ) -> Step:

@@ -1,0 +1,34 @@
+"""A request's prompt without a copy of the text before it: what is accepted only ever grows."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import overload
+
+
+class Prefix(Sequence[int]):
+    """The ids of `text` as long as it is now, then those of `beyond`. O(1) however long the text is.
+
+    `text` may grow at its end afterwards, which changes nothing here; nothing else may happen to it.
+    """
+
+    __slots__ = ("_beyond", "_length", "_text")
+
+    def __init__(self, text: Sequence[int], beyond: Sequence[int] = ()) -> None:
+        self._text, self._length, self._beyond = text, len(text), beyond
+
+    def __len__(self) -> int:
+        return self._length + len(self._beyond)
+
+    def __iter__(self) -> Iterator[int]:
+        return chain(islice(self._text, self._length), self._beyond)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        places = range(len(self))[index]
+        return self._at(places) if isinstance(places, int) else [self._at(place) for place in places]
+
+    def _at(self, place: int) -> int:
+        return self._text[place] if place < self._length else self._beyond[place - self._length]
