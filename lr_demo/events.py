@@ -66,6 +66,10 @@ class _Event(BaseModel):
     t: float = 0.0
     """Seconds since the run began, on a monotonic clock."""
 
+    def stamp(self, run: str, seq: int, t: float) -> None:
+        """For the log that takes the event."""
+        vars(self).update(run=run, seq=seq, t=t)  # values that need no check: a tenth of three assignments' time
+
 
 class RunStarted(_Event):
     type: Literal["run_started"] = "run_started"

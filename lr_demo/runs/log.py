@@ -77,7 +77,7 @@ class EventLog:
         now = self._clock() if at is None else at
         if self._began is None:
             self._began = now
-        event.run, event.seq, event.t = self.run, len(self._events), round(now - self._began, 6)
+        event.stamp(self.run, len(self._events), round(now - self._began, 6))
         line = to_json_line(event)
         if self._sink is not None:
             self._sink.write(line.encode() + b"\n")
