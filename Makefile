@@ -18,7 +18,7 @@ help:
 	@echo "make setup   install into $(VENV) (for $(HARDWARE))"
 	@echo "make test    checks and all tests"
 	@echo "make check   ruff and mypy"
-	@echo "make bench   the scheduler against the ideal schedule, no model needed"
+	@echo "make bench   what the orchestration costs and the schemes gain here: minutes; BENCH=--no-models, --help …"
 	@echo "make clean   remove $(VENV)"
 
 setup: $(STAMP)
@@ -40,7 +40,7 @@ check: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python -m lr_demo.benchmark.schedule
+	$(BIN)/python -m lr_demo.benchmark.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV)

@@ -3,11 +3,11 @@
 Width 1, a budget that never binds, a cost per token that does not depend on the batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lr_demo.events import Outcome, Role
-from lr_demo.run_state import RunState
+from lr_demo.run_state import RunState, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,16 @@ class Place:
 
 def places(state: RunState, target_s_per_token: float, draft_s_per_token: float) -> list[Place]:
     """The steps of a finished run, as places. A draft that came too late counts as endless."""
+    pace = {Role.TARGET: target_s_per_token, Role.DRAFT: draft_s_per_token}
+    return _places(state, lambda step: len(step.token_ids) * pace[step.key.role])
+
+
+def places_as_written(state: RunState) -> list[Place]:
+    """The same with the time that each step really took: what its server was late by is the server's."""
+    return _places(state, lambda step: step.ended - step.started if step.ended is not None else float("inf"))
+
+
+def _places(state: RunState, seconds: Callable[[StepState], float]) -> list[Place]:
     found = []
     for step in state.answer:
         target = state.steps[step.key._replace(role=Role.TARGET, alternative=0)]
@@ -31,8 +41,8 @@ def places(state: RunState, target_s_per_token: float, draft_s_per_token: float)
         verdict = drafted.verdict if drafted else None
         found.append(
             Place(
-                draft_s=len(drafted.token_ids) * draft_s_per_token if drafted and drafted.finish else float("inf"),
-                target_s=len(target.token_ids) * target_s_per_token,
+                draft_s=seconds(drafted) if drafted and drafted.finish else float("inf"),
+                target_s=seconds(target),
                 verdict_s=verdict.latency_s if verdict else 0.0,
                 accepted=step.outcome is Outcome.ACCEPTED,
                 drafted=drafted is not None,

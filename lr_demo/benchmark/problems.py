@@ -24,6 +24,7 @@ from lr_demo.config import Mode, Proposals, RunSettings, VerifierKind, load_prof
 from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
 from lr_demo.runs.manager import RunManager
+from lr_demo.runs.race import Race
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.summary import Summary
 from lr_demo.terminal import plain, show_fleet
@@ -217,13 +218,25 @@ def read_lines(file: Path, kind: type[Lines]) -> list[Lines]:
     return lines
 
 
-async def _solve(manager: RunManager, problem: Problem, scheme: Scheme, settings: RunSettings) -> Row:
-    race = manager.start(problem.question, settings, baseline=False)
+async def run_to_end(manager: RunManager, question: str, settings: RunSettings) -> Race:
+    """A run without a baseline; returns when it has ended, however that is."""
+    race = manager.start(question, settings, baseline=False)
     async for _ in race.run.log.follow():
         continue
+    return race
+
+
+def graded(problem: Problem, scheme: Scheme, race: Race) -> Row:
+    """A run that has ended, with whether its answer is right."""
     summary = race.summary()
     right = correct(summary.final_answer, problem.answer)
-    return Row(question=problem.question, scheme=scheme, settings=settings, right=right, summary=summary)
+    return Row(
+        question=problem.question,
+        scheme=scheme,
+        settings=race.run.settings,
+        right=right,
+        summary=summary,
+    )
 
 
 async def _solve_all(
@@ -241,7 +254,7 @@ async def _solve_all(
         for scheme in settings:
             if (problem.question, scheme) in done:
                 continue
-            row = await _solve(manager, problem, scheme, settings[scheme])
+            row = graded(problem, scheme, await run_to_end(manager, problem.question, settings[scheme]))
             kept.append(row)
             if file is not None:
                 with file.open("a", encoding="utf-8") as rows:

@@ -1,7 +1,4 @@
-"""How close the orchestration comes to the ideal schedule, and what it costs: simulated models, no network.
-
-`python -m lr_demo.benchmark.schedule` prints one table; every figure in it is simulated.
-"""
+"""How close the orchestration comes to the ideal schedule, and what it costs: simulated models, no network."""
 
 import asyncio
 import tempfile
@@ -11,17 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from lr_demo.benchmark.ideal import asynchronous_s, places
+from lr_demo.benchmark.ideal import asynchronous_s, places, places_as_written
 from lr_demo.config import Mode, RunSettings, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.models.protocol import GREEDY, Chunk, GenerationRequest
 from lr_demo.models.simulated import SimulatedModel, Vocabulary
 from lr_demo.models.story import SeededStory, Voice
-from lr_demo.models.virtual_time import run_virtual
 from lr_demo.run_state import fold
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.traces import TraceWriter
@@ -38,8 +31,12 @@ class Measured:
     acceptance: float
     lookahead: int
     ideal_s: float
+    """The ideal schedule at the models' set pace."""
+    kept_s: float
+    """The ideal schedule at the pace that the models kept: on a busy machine each of them is late by itself."""
     schedule_s: float
-    plain_s: float
+    tokens: int
+    """Of the answer."""
     events: int
     cpu_s: float
     """Processor time of the whole process; means something in real time only."""
@@ -47,9 +44,24 @@ class Measured:
     """Every request that the models got."""
 
     @property
+    def plain_s(self) -> float:
+        """Plain decoding of as many tokens."""
+        return self.tokens * TARGET_S
+
+    @property
     def over_ideal(self) -> float:
         """Schedule's length over the ideal one's, 1 is perfect."""
         return self.schedule_s / self.ideal_s
+
+    @property
+    def over_kept(self) -> float:
+        """The same, but for what the models were late by: what lies between the steps."""
+        return self.schedule_s / self.kept_s
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Of the answer."""
+        return self.tokens / self.schedule_s
 
 
 @dataclass
@@ -114,8 +126,9 @@ async def measure(acceptance: float, lookahead: int, *, record: bool = False) ->
     state = fold(log.events())
     tokens = sum(step.tokens for step in state.answer)
     ideal = asynchronous_s(places(state, TARGET_S, DRAFT_S), lookahead)
+    kept = asynchronous_s(places_as_written(state), lookahead)
     asked = [each for model in models.values() if isinstance(model, _Recorder) for each in model.asked]
-    return Measured(acceptance, lookahead, ideal, seconds, tokens * TARGET_S, len(log), cpu, asked)
+    return Measured(acceptance, lookahead, ideal, kept, seconds, tokens, len(log), cpu, asked)
 
 
 async def servers_alone(asked: list[Asked]) -> float:
@@ -139,40 +152,3 @@ async def servers_alone(asked: list[Asked]) -> float:
         for each in asked:
             group.create_task(again(each))
     return time.process_time() - cpu_began
-
-
-def main() -> None:
-    table = Table(title="Simulated: 100 steps of 40 tokens, draft 2.5 ms and target 13 ms a token, verdict 20 ms")
-    for heading in ("clock", "α", "γ", "ideal s", "schedule s", "over ideal", "plain s"):
-        table.add_column(heading, justify="right")
-    for acceptance in (0.5, 0.6, 0.8):
-        for lookahead in (4, 6):
-            _add(table, "virtual", run_virtual(measure(acceptance, lookahead)))
-    real = asyncio.run(measure(0.6, 6))
-    _add(table, "real", real)
-    recorded = run_virtual(measure(0.6, 6, record=True))
-    alone = asyncio.run(servers_alone(recorded.asked))
-    console = Console()
-    console.print(table)
-    own = (real.cpu_s - alone) / real.schedule_s
-    console.print(
-        f"In real time: {real.cpu_s / real.schedule_s:.1%} of a core, of which the simulated servers alone take "
-        f"{alone / real.schedule_s:.1%}; orchestration, log and trace take {own:.1%}, "
-        f"{1e6 * (real.cpu_s - alone) / real.events:.0f} µs for each of {real.events:,} events."
-    )
-
-
-def _add(table: Table, clock: str, m: Measured) -> None:
-    table.add_row(
-        clock,
-        f"{m.acceptance:g}",
-        str(m.lookahead),
-        f"{m.ideal_s:.2f}",
-        f"{m.schedule_s:.2f}",
-        f"{m.over_ideal - 1:+.3%}",
-        f"{m.plain_s:.2f}",
-    )
-
-
-if __name__ == "__main__":
-    main()
