@@ -10,6 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from importlib.util import find_spec
 from itertools import pairwise
 
@@ -18,7 +19,7 @@ import pytest
 
 from lr_demo import limits
 from lr_demo.config import Mode, Profile, RoleMap, RunSettings, Schedule, VerifierKind
-from lr_demo.events import Role, RoleDegraded, RunStatus
+from lr_demo.events import Role, RoleDegraded, RunStatus, StepCancelled, Verdict, VerdictStarted
 from lr_demo.run_state import StepPhase, fold
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle
@@ -81,21 +82,29 @@ def until_ready(manager: RunManager) -> None:
 
 
 def process_of(manager: RunManager, server: str) -> psutil.Process:
-    """The process that listens where the server is said to serve."""
+    """The process that listens where the server is said to serve.
 
-    async def address() -> str:
+    Where the last fault came at the end of a run, the fleet may not know of it yet: there is none until it does.
+    """
+
+    async def find() -> psutil.Process:
         async for view in manager.follow_fleet():
             (status,) = [status for status in view.servers if status.name == server]
             if serving(status):
-                return status.detail
+                for process in psutil.Process().children(recursive=True):
+                    if status.detail.rpartition(":")[2] in (f"{port}/v1" for port in ports(process)):
+                        return process
         raise AssertionError("a fleet is followed for as long as its manager lives")
 
-    detail = asyncio.run(asyncio.wait_for(address(), 120))
-    port = int(detail.rpartition(":")[2].removesuffix("/v1"))
-    for process in psutil.Process().children(recursive=True):
-        if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
-            return process
-    raise AssertionError(f"nobody listens where {server} says: {detail}")
+    return asyncio.run(asyncio.wait_for(find(), 120))
+
+
+def ports(process: psutil.Process) -> set[int]:
+    """Where a process listens or is connected; none where it has ended meanwhile."""
+    try:
+        return {connection.laddr.port for connection in process.net_connections("tcp")}
+    except psutil.Error:
+        return set()
 
 
 def settings_for(server: str, dice: random.Random) -> RunSettings:
@@ -111,25 +120,45 @@ def settings_for(server: str, dice: random.Random) -> RunSettings:
         verifier=VerifierKind.JUDGE,
         temperature=0.7,
         seed=dice.randrange(1000),
-        max_tokens=150,
-        step_cap=40,
+        max_tokens=250 if server == "judge" else 150,
+        step_cap=80 if server == "judge" else 40,  # a step that is cut is not judged
     )
 
 
-def strike(manager: RunManager, handle: RunHandle, server: str, fault: signal.Signals, after_s: float) -> None:
-    """Follow a run to its end, with a fault some time after it began."""
-    process = process_of(manager, server)
+def strike(process: psutil.Process, handle: RunHandle, fault: signal.Signals, after_s: float, verdict: int = 0) -> bool:
+    """Follow a run to its end, with a fault some time after it began, or after the judge was asked for a verdict.
 
-    async def fail() -> None:
-        async for _ in handle.log.follow():
-            break
-        await asyncio.sleep(after_s)  # it may be over by then: the next run must not suffer either
+    Returns whether the judge was giving a verdict then. The run may be over by then: the next one must not suffer.
+    """
+
+    async def fail() -> bool:
+        asked = 0
+        async with aclosing(handle.log.follow()) as batches:
+            async for batch in batches:
+                asked += sum(isinstance(event, VerdictStarted) for event in batch)
+                if asked >= verdict:
+                    break
+        await asyncio.sleep(after_s)
+        judging = handle.log.finished is None and bool(being_judged(handle))
         process.send_signal(fault)
+        return judging
 
-    async def both() -> None:
-        await asyncio.gather(fail(), to_its_end(handle))
+    async def both() -> bool:
+        judging, _ = await asyncio.gather(fail(), to_its_end(handle))
+        return judging
 
-    asyncio.run(both())
+    return asyncio.run(both())
+
+
+def being_judged(handle: RunHandle) -> set[tuple[int, int]]:
+    """The drafted steps for whose verdict a run waits."""
+    waiting = set()
+    for event in handle.log.events():
+        if isinstance(event, VerdictStarted):
+            waiting.add((event.position, event.alternative))
+        elif isinstance(event, Verdict) or (isinstance(event, StepCancelled) and event.role is Role.DRAFT):
+            waiting.discard((event.position, event.alternative))
+    return waiting
 
 
 async def to_its_end(handle: RunHandle) -> None:
@@ -159,22 +188,28 @@ def check(manager: RunManager, handle: RunHandle) -> None:
 def test_a_run_survives_the_fault_of_a_server(manager: RunManager, server: str, fault: signal.Signals) -> None:
     dice = random.Random(f"{server} {fault}")
     figures = []
+    struck = 0
     for _ in range(FAULTS):
         until_ready(manager)
+        process = process_of(manager, server)
         race = manager.start(PROSE if server == "judge" else PROMPT, settings_for(server, dice), baseline=False)
         begun = time.monotonic()
-        strike(manager, race.run, server, fault, dice.uniform(0.0, 2.5))
+        if server == "judge":  # a verdict takes a tenth of a second or two: a fault at any time would rarely meet one
+            struck += strike(process, race.run, fault, dice.uniform(0.0, 0.05), verdict=1)
+        else:
+            strike(process, race.run, fault, dice.uniform(0.0, 2.5))
         check(manager, race.run)
         events = race.run.log.events()
         gap = max((after.t - before.t for before, after in pairwise(events)), default=0.0)
-        noticed = any(isinstance(event, RoleDegraded) for event in events)
+        noticed = any(isinstance(event, RoleDegraded) and event.role == server for event in events)
         figures.append((race.run.phase.value, noticed, gap, time.monotonic() - begun))
         if server != "target":
             assert race.run.phase.value == "finished"
     ended = {phase: sum(figure[0] == phase for figure in figures) for phase in ("finished", "failed")}
     longest, slowest = max(figure[2] for figure in figures), max(figure[3] for figure in figures)
     print(
-        f"\n{server} {fault.name}: {ended}, {sum(figure[1] for figure in figures)} runs saw it; "
+        f"\n{server} {fault.name}: {ended}, {sum(figure[1] for figure in figures)} runs saw it"
+        f"{f', {struck} verdicts were under way' if server == 'judge' else ''}; "
         f"longest silence {longest:.1f} s, longest run {slowest:.1f} s"
     )
 
@@ -186,11 +221,11 @@ def test_a_target_that_is_given_up_fails_the_run_at_once_and_a_draft_does_not(
     until_ready(manager)
     monkeypatch.setattr(limits, "RESTARTS", 0)
     race = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
-    strike(manager, race.run, "draft", signal.SIGKILL, 0.5)
+    strike(process_of(manager, "draft"), race.run, signal.SIGKILL, 0.5)
     check(manager, race.run)
     assert race.run.phase.value == "finished"
     race = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
-    strike(manager, race.run, "target", signal.SIGKILL, 0.5)
+    strike(process_of(manager, "target"), race.run, signal.SIGKILL, 0.5)
     check(manager, race.run)
     assert race.run.phase.value == "failed"
     finished = race.run.log.finished
