@@ -157,22 +157,25 @@ def test_a_place_that_nobody_waits_for_any_more_is_free() -> None:
 
 
 def test_a_run_that_is_stopped_as_its_place_is_given_gives_it_back() -> None:
-    async def scenario() -> int:
-        budget = Budget()
+    async def scenario() -> list[int]:
+        budget, after = Budget(), list[int]()
 
         async def run() -> None:
             with budget.join(RunSettings(parallel_budget=1)) as share:
-                async with share.place():
-                    await asyncio.get_running_loop().create_future()
+                try:
+                    async with share.place():
+                        await asyncio.get_running_loop().create_future()
+                finally:
+                    after.append(budget.in_flight)
 
         task = asyncio.create_task(run())
         await asyncio.sleep(0)
         assert budget.in_flight == 1
         task.cancel()
         await asyncio.wait({task})
-        return budget.in_flight
+        return after
 
-    assert run_virtual(scenario()) == 0
+    assert run_virtual(scenario()) == [0]
 
 
 plans = st.builds(
