@@ -27,7 +27,8 @@ _REASONS: Sequence[tuple[re.Pattern[str], str]] = tuple(
             "gpu_memory_utilization (GPU) or kv_cache_gib (CPU)",
         ),
         (
-            r"out of memory|Cannot allocate memory|MemoryError|bad_alloc|less than desired CPU",
+            r"out of memory|Cannot allocate memory|MemoryError|bad_alloc|less than desired CPU|"
+            r"Available memory on node .*is less than requested",
             "there is not enough memory: close other programs, or use a profile with smaller models",
         ),
         (

@@ -35,6 +35,11 @@ SAID = [
         "there is not enough memory: close other programs",
     ),
     (
+        "ValueError: Available memory on node 0 (1.04/23.54 GiB) on kv cache allocation is less than requested memory "
+        "for kv (2.0 GiB). Decrease --kv-cache-memory-bytes",
+        "there is not enough memory: close other programs",
+    ),
+    (
         "RuntimeError: [enforce fail] DefaultCPUAllocator: not enough memory: out of memory",
         "use a profile with smaller",
     ),
