@@ -233,13 +233,13 @@ def probe(
             speculative=speculative,
         )
     )
-    path = ProbeStore().keep(chosen, record)
     recorded = recorded_workload(TraceStore(), chosen, settings, proposals_of(chosen, settings)[0])
     work = recorded.fitted(record.tokens_a_pass, record.proposals)
     expected = expectations(record.costs, work, settings, record.proposals, record.drafted)
     if as_json:
         rows = [expectation_as_json(each) for each in expected]
         print(json.dumps({**record.model_dump(mode="json"), "acceptance": recorded.source, "expected": rows}))
+        ProbeStore().keep(chosen, record)
         return 0
     show_costs(console, record.costs, record.verifier)
     for each in record.left_out:
@@ -248,7 +248,7 @@ def probe(
     show_note(console, f"Acceptance of steps: {recorded.source}. Speeds are predicted, costs were measured just now.")
     if not record.proposals and chosen.roles.speculative_target is not None:
         show_note(console, "SD and LR+SD: not probed; --speculative starts their server and measures it too.")
-    _say(f"kept: {path}", style="dim")
+    _say(f"kept: {ProbeStore().keep(chosen, record)}", style="dim")
     return 0
 
 

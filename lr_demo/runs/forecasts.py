@@ -9,7 +9,7 @@ from lr_demo.prediction import Choice, predict
 from lr_demo.runs.probing import ProbeRecord, ProbeStore
 from lr_demo.runs.race import Race
 from lr_demo.runs.traces import TraceStore
-from lr_demo.runs.workloads import recorded_workload, workload_of
+from lr_demo.runs.workloads import counts_of, recorded_workload, workload_of
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ def race_forecast(
     hindsight = None
     finished = run.log.finished
     if finished is not None and finished.status is RunStatus.FINISHED and settings.mode.compares_steps:
-        speculation = started.speculation if started is not None else ""
-        own = workload_of([run.state()], probe.proposals, speculation)
+        own = workload_of([counts_of(run.state())], probe.proposals, started.speculation if started is not None else "")
         if own.runs:
             tokens = own.workload if own.told_tokens else replace(own.workload, token_acceptance=work.token_acceptance)
             hindsight = predict(probe.costs, tokens, choice).tokens_per_s

@@ -20,13 +20,13 @@ from lr_demo.config import (
     RunSettings,
     VllmServer,
 )
-from lr_demo.errors import LookaheadError
+from lr_demo.errors import ConfigError, LookaheadError
 from lr_demo.prediction import Costs
 from lr_demo.probe import Probe
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.roles import Casting, check_runnable, server_names
 from lr_demo.runs.signal import Signal
-from lr_demo.serving.cache import Cache
+from lr_demo.serving.cache import CACHE_VARIABLE, Cache
 from lr_demo.serving.fleet import Fleet
 
 _logger = logging.getLogger(__name__)
@@ -73,10 +73,20 @@ class ProbeStore:
         return folder / f"{profile.name}-{hashlib.blake2b(what.encode(), digest_size=8).hexdigest()}.json"
 
     def keep(self, profile: Profile, record: ProbeRecord) -> Path:
-        """Keep a probe in place of an earlier one; returns where."""
+        """Keep a probe in place of an earlier one; returns where.
+
+        Raises:
+            ConfigError: it cannot be written; says why.
+        """
         path = self.path(profile, record.hardware)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.model_dump_json(indent=2), encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(record.model_dump_json(indent=2), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"the probe cannot be kept as {path} ({error.strerror}): free some space, or set {CACHE_VARIABLE} to a "
+                "folder you may write to"
+            ) from None
         return path
 
     def find(self, profile: Profile, hardware: str) -> ProbeRecord | None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from statistics import correlation, fmean, pstdev
 
 from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.errors import TraceError
 from lr_demo.events import Outcome, Role, RunStarted, RunStatus
 from lr_demo.prediction import Workload
-from lr_demo.run_state import RunState, StepKey, fold
+from lr_demo.run_state import RunState, StepKey, StepState, fold
 from lr_demo.runs.roles import model_names, speculation_in_words
 from lr_demo.runs.traces import TraceStore, read_trace
 from lr_demo.theory import accepted_mean
@@ -50,6 +52,29 @@ class Recorded:
         return f"recorded in {self.runs} {runs}, {self.compared} compared steps: α {self.workload.acceptance:.2f}"
 
 
+@dataclass(frozen=True)
+class Counts:
+    """What one run tells of the work."""
+
+    accepted: int
+    corrected: int
+    identical: int
+    """Accepted steps that needed no verdict."""
+    answer_tokens: int
+    target: tuple[int, ...]
+    """Tokens of the target's complete steps at the places of the answer."""
+    drafted: tuple[int, ...]
+    """The same of the draft."""
+    pairs: tuple[tuple[int, int], ...]
+    """Both, where both are complete."""
+    written: int
+    """Tokens of the target, in the answer or not."""
+    saved: int
+    """Of these, proposed tokens that were accepted."""
+    speculation: str
+    """Where these were proposed, in words; empty where that is not known."""
+
+
 def recorded_workload(
     store: TraceStore, profile: Profile, settings: RunSettings, proposals: int = 0, *, besides: str = ""
 ) -> Recorded:
@@ -57,53 +82,72 @@ def recorded_workload(
 
     `proposals`: what the profile's speculative target proposes a pass; `besides`: a run that does not count.
     """
-    states = islice(_states(store, profile, settings, besides), RUNS)
-    return workload_of(states, proposals, speculation_in_words(profile, _with_both(settings)))
+    runs = islice(_runs(store, profile, settings, besides), RUNS)
+    both = settings.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
+    return workload_of(runs, proposals, speculation_in_words(profile, both))
 
 
-def workload_of(states: Iterable[RunState], proposals: int = 0, speculation: str = "") -> Recorded:
+def workload_of(runs: Iterable[Counts], proposals: int = 0, speculation: str = "") -> Recorded:
     """The workload of some runs; what they do not tell is assumed."""
-    pairs: list[tuple[int, int]] = []
-    target: list[int] = []
-    drafted: list[int] = []
-    counts = dict.fromkeys(Outcome, 0)
-    runs = identical = answers = written = saved = 0
-    for state in states:
-        runs += 1
-        for step in state.answer:
-            counts[step.outcome] += 1
-            answers += step.tokens
-            one = state.steps.get(StepKey(step.key.position, Role.TARGET))
-            other = state.steps.get(StepKey(step.key.position, Role.DRAFT))
-            if one is not None and one.finish is not None:
-                target.append(one.tokens)
-            if other is not None and other.finish is not None:
-                drafted.append(other.tokens)
-                verdict = other.verdict
-                identical += step.outcome is Outcome.ACCEPTED and verdict is not None and verdict.method == "identical"
-                if one is not None and one.finish is not None:
-                    pairs.append((one.tokens, other.tokens))
-        counted = state.finished.speculation if state.finished else None
-        if counted is not None and state.started is not None and state.started.speculation == speculation:
-            written += state.tokens_written[Role.TARGET]
-            saved += counted.accepted_tokens
-    compared = counts[Outcome.ACCEPTED] + counts[Outcome.CORRECTED]
+    told = list(runs)
+    accepted, compared = sum(run.accepted for run in told), sum(run.accepted + run.corrected for run in told)
+    target = [tokens for run in told for tokens in run.target]
+    drafted = [tokens for run in told for tokens in run.drafted]
     if compared < _FEWEST or not target or not drafted:
         return Recorded(ASSUMED, 0, 0)
     found = Workload(
-        acceptance=counts[Outcome.ACCEPTED] / compared,
+        acceptance=accepted / compared,
         target_tokens=fmean(target),
         draft_tokens=fmean(drafted),
         spread=pstdev(target) / fmean(target),
-        correlation=_correlation(pairs),
-        identical=identical / counts[Outcome.ACCEPTED] if counts[Outcome.ACCEPTED] else 0.0,
-        answer_tokens=answers / runs,
+        correlation=_correlation([pair for run in told for pair in run.pairs]),
+        identical=sum(run.identical for run in told) / accepted if accepted else 0.0,
+        answer_tokens=sum(run.answer_tokens for run in told) / len(told),
     )
-    told = written > saved > 0 and proposals > 0
-    if told:
+    speculated = [run for run in told if run.speculation and run.speculation == speculation]
+    written, saved = sum(run.written for run in speculated), sum(run.saved for run in speculated)
+    tells_tokens = written > saved > 0 and proposals > 0
+    if tells_tokens:
         rate = token_acceptance(written / (written - saved), proposals)
         found = replace(found, token_acceptance=rate, drafted_token_acceptance=rate)
-    return Recorded(found, runs, compared, told)
+    return Recorded(found, len(told), compared, tells_tokens)
+
+
+def counts_of(state: RunState) -> Counts:
+    """What a run tells."""
+    target: list[int] = []
+    drafted: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    identical = 0
+    for step in state.answer:
+        one, other = (_complete(state, step.key.position, role) for role in (Role.TARGET, Role.DRAFT))
+        if one is not None:
+            target.append(one.tokens)
+        if other is not None:
+            drafted.append(other.tokens)
+            verdict = other.verdict
+            identical += step.outcome is Outcome.ACCEPTED and verdict is not None and verdict.method == "identical"
+        if one is not None and other is not None:
+            pairs.append((one.tokens, other.tokens))
+    outcomes = [step.outcome for step in state.answer]
+    counted = state.finished.speculation if state.finished else None
+    return Counts(
+        accepted=outcomes.count(Outcome.ACCEPTED),
+        corrected=outcomes.count(Outcome.CORRECTED),
+        identical=identical,
+        answer_tokens=sum(step.tokens for step in state.answer),
+        target=tuple(target),
+        drafted=tuple(drafted),
+        pairs=tuple(pairs),
+        written=state.tokens_written[Role.TARGET],
+        saved=counted.accepted_tokens if counted is not None else 0,
+        speculation=state.started.speculation if state.started and counted is not None else "",
+    )
+
+
+def _complete(state: RunState, position: int, role: Role) -> StepState | None:
+    step = state.steps.get(StepKey(position, role))
+    return step if step is not None and step.finish is not None else None
 
 
 def token_acceptance(tokens_a_pass: float, proposals: int) -> float:
@@ -115,20 +159,22 @@ def token_acceptance(tokens_a_pass: float, proposals: int) -> float:
     return low
 
 
-def _states(store: TraceStore, profile: Profile, settings: RunSettings, besides: str) -> Iterable[RunState]:
+def _runs(store: TraceStore, profile: Profile, settings: RunSettings, besides: str) -> Iterable[Counts]:
     for header in store.headers():
         started, finished = header.started, header.finished
-        if (
-            header.run == besides
-            or finished is None
-            or finished.status is not RunStatus.FINISHED
-            or not _alike(started, profile, settings)
-        ):
+        if header.run == besides or finished is None or finished.status is not RunStatus.FINISHED:
             continue
-        try:
-            yield fold(read_trace(header.path))
-        except TraceError:
-            continue
+        if _alike(started, profile, settings):
+            try:
+                yield _recorded_counts(header.path)
+            except TraceError:
+                continue
+
+
+@lru_cache(maxsize=256)
+def _recorded_counts(path: Path) -> Counts:
+    """Of a finished run, whose trace does not change any more."""
+    return counts_of(fold(read_trace(path)))
 
 
 def _alike(started: RunStarted, profile: Profile, settings: RunSettings) -> bool:
@@ -137,10 +183,6 @@ def _alike(started: RunStarted, profile: Profile, settings: RunSettings) -> bool
         return False
     names = model_names(profile, settings.model_copy(update={"mode": Mode.LOOKAHEAD}))
     return started.models == names and started.settings.get("verifier") == settings.verifier.value
-
-
-def _with_both(settings: RunSettings) -> RunSettings:
-    return settings.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
 
 
 def _correlation(pairs: list[tuple[int, int]]) -> float:

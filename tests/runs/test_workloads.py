@@ -7,7 +7,7 @@ import pytest
 from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, parse_profile
 from lr_demo.models.story import SeededStory
 from lr_demo.runs.traces import TraceStore
-from lr_demo.runs.workloads import ASSUMED, recorded_workload, token_acceptance, workload_of
+from lr_demo.runs.workloads import ASSUMED, counts_of, recorded_workload, token_acceptance, workload_of
 from lr_demo.theory import accepted_mean
 from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import TEXT
@@ -20,7 +20,7 @@ STORY = SeededStory(steps=300, tokens_per_step=12, spread=0.5, acceptance=0.7, i
 
 def test_acceptance_lengths_and_verdicts_are_those_of_the_runs() -> None:
     state = Scene(STORY).run(LOOKAHEAD).state
-    found = workload_of([state])
+    found = workload_of([counts_of(state)])
     work = found.workload
     assert work.acceptance == pytest.approx(0.7, abs=0.08)
     assert work.identical == pytest.approx(0.4, abs=0.1)
@@ -32,9 +32,9 @@ def test_acceptance_lengths_and_verdicts_are_those_of_the_runs() -> None:
 
 
 def test_without_enough_comparisons_it_is_assumed_and_says_so() -> None:
-    short = Scene(SeededStory(steps=3, tokens_per_step=6)).run(LOOKAHEAD).state
-    for states in ([], [short]):
-        found = workload_of(states)
+    short = counts_of(Scene(SeededStory(steps=3, tokens_per_step=6)).run(LOOKAHEAD).state)
+    for runs in ([], [short]):
+        found = workload_of(runs)
         assert (found.workload, found.runs) == (ASSUMED, 0)
         assert found.source.startswith("assumed")
 
@@ -58,6 +58,6 @@ def test_only_finished_runs_of_the_same_models_and_verifier_count(tmp_path: Path
 
 def test_a_probe_tells_what_no_run_told() -> None:
     scene = Scene(STORY, speculation=SimulatedSpeculation(tokens=4, acceptance=0.8))
-    found = workload_of([scene.run(LOOKAHEAD).state], 4)
+    found = workload_of([counts_of(scene.run(LOOKAHEAD).state)], 4)
     assert found.fitted(accepted_mean(0.6, 5), 4).token_acceptance == pytest.approx(0.6)
     assert found.fitted(None, 4).token_acceptance == ASSUMED.token_acceptance
