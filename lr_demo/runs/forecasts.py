@@ -40,11 +40,13 @@ def race_forecast(
         return None
     if settings.mode.compares_steps and probe.costs.draft is None:
         return None
-    choice = Choice.of(settings, probe.proposals, probe.drafted)
     recorded = recorded_workload(traces, profile, settings, probe.proposals, besides=run.id)
     work = recorded.fitted(probe.tokens_a_pass, probe.proposals)
     proposals = (probe.proposals,) if probe.proposals else ()
     best = best_choice(probe.costs, work, proposals, probe.drafted, settings.parallel_budget)
+    choice = Choice.of(settings, probe.proposals, probe.drafted)
+    if settings.mode is Mode.AUTO:  # it chooses among the same, on a target without proposals
+        choice = best_choice(probe.costs, work, (), False, settings.parallel_budget)
     hindsight = None
     finished = run.log.finished
     if finished is not None and finished.status is RunStatus.FINISHED and settings.mode.compares_steps:
