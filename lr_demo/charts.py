@@ -99,7 +99,7 @@ def speedup_by_steps(setting: Setting, palette: Palette = LIGHT) -> go.Figure:
     k2 = setting.tokens_ahead
     alone = speculative(setting.tokens, k2)
     curves = _Curves("steps ahead, k₁", setting.steps_ahead, palette)
-    curves.add("SD", palette.draft, lambda _: alone, lambda _: k2 <= setting.budget)
+    curves.add("SD", palette.judge, lambda _: alone, lambda _: k2 <= setting.budget)
     curves.add(
         "LR",
         palette.target,
@@ -115,7 +115,7 @@ def speedup_by_tokens(setting: Setting, palette: Palette = LIGHT) -> go.Figure:
     k1 = setting.steps_ahead
     top = ceiling(setting.tokens)
     curves = _Curves("tokens ahead, k₂", setting.tokens_ahead, palette)
-    curves.add("SD", palette.draft, lambda k2: speculative(setting.tokens, k2), lambda k2: k2 <= setting.budget)
+    curves.add("SD", palette.judge, lambda k2: speculative(setting.tokens, k2), lambda k2: k2 <= setting.budget)
     curves.add("LR+SD", palette.ok, lambda k2: setting.speedup(k1, k2), lambda k2: setting.fits(k1, k2))
     curves.level(
         top.speedup,

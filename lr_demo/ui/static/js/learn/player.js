@@ -38,10 +38,10 @@ export class Player {
     this.problem = el("p.problem");
     this.chips = el("div.chips");
     this.failure = el("p.notice", { role: "alert", "data-look": "error", hidden: true });
-    this.first = button("quiet", "⏮ cycle", "Back to the start of the cycle", () => this.jump(-1));
+    this.first = button("quiet", "« cycle", "Back to the start of the cycle", () => this.jump(-1));
     this.back = button("quiet", "← back", "Back one stage (left arrow key)", () => this.move(-1));
     this.next = button("strong.next", "next →", "On to the next stage (right arrow key)", () => this.move(1));
-    this.last = button("quiet", "cycle ⏭", "On to the next cycle", () => this.jump(1));
+    this.last = button("quiet", "cycle »", "On to the next cycle", () => this.jump(1));
     this.place = el("span.place");
     this.score = el("span.score");
     this.fill = el("div.fill");
