@@ -143,7 +143,7 @@ export class Player {
     this.at = at;
     const { stages } = this.lesson;
     const stage = stages[at];
-    this.scene.show(stage, this.callout(stage));
+    this.scene.show(stage, () => this.callout(stage));
     const cycles = stages[stages.length - 1].cycle + 1;
     setText(this.place, `stage ${at + 1} of ${stages.length} · cycle ${stage.cycle + 1} of ${cycles}`);
     setText(this.score, this.predictions.score);

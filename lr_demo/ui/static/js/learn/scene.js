@@ -47,7 +47,10 @@ export class Scene {
     this.applied = 0;
   }
 
-  /** Brings the cards to a stage; going back folds the events from the start. */
+  /**
+   * Brings the cards to a stage; going back folds the events from the start.
+   * @param {() => HTMLElement} callout made when the cards are there
+   */
   show(stage, callout) {
     this.anchor?.remove();
     this.pointed?.classList.remove("pointed");
@@ -61,7 +64,7 @@ export class Scene {
     show(this.lane.empty, false);
     this.lane.body.scrollTop = scrollTop;
     this.zoom.range = null;
-    this.point(stage, callout);
+    this.point(stage, callout());
     this.draw();
   }
 
