@@ -35,7 +35,7 @@ _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
-_TRUSTED_STEPS = 6.0
+_TRUSTED_STEPS = 20.0
 """Predictions count as right over so many steps, whatever was seen of them."""
 _LEAST_TRUST, _MOST_TRUST = 0.5, 1.05
 _GRAIN = 0.02

@@ -144,5 +144,6 @@ def test_a_draft_that_fails_leaves_the_target_to_go_on(failure: Failure) -> None
     scene = replace(Cell(0.8, FLAT, 0.1, 0.02).scene(60, 1), draft_failures=dict.fromkeys(range(1000), failure))
     outcome = run(scene, Mode.AUTO)
     assert outcome.state.text() == run(scene, Mode.AUTOREGRESSIVE).state.text()
-    assert any(isinstance(event, RoleDegraded) for event in outcome.events)
+    assert outcome.seconds < run(scene, Mode.AUTOREGRESSIVE).seconds / NEAR
+    assert failure.hangs or any(isinstance(event, RoleDegraded) for event in outcome.events)
     assert (outcome.target.in_flight, outcome.draft.in_flight, outcome.tasks_left) == (0, 0, 0)
