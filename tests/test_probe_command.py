@@ -21,7 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Runs a command; returns exit code, standard output and standard error."""
     monkeypatch.setenv("LOOKAHEAD_LIVE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LOOKAHEAD_LIVE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "200")
     terminated = signal.getsignal(signal.SIGTERM)
 
     def command(*arguments: str) -> tuple[int, str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.decoding.emission import FRAME_S, Emission
@@ -73,6 +74,7 @@ def test_other_events_overtake_text_that_waits() -> None:
     assert [(at, event.type) for at, event in told] == [(0.0, "cycle_started"), (FRAME_S, "step_delta")]
 
 
+@examples(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 0.1), st.sampled_from([TARGET, DRAFT])), max_size=40))
 def test_nothing_is_lost_or_later_than_a_frame(tokens: list[tuple[float, StepKey]]) -> None:
     told: list[tuple[float, Event]] = []
