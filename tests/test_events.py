@@ -67,8 +67,8 @@ def test_the_union_holds_every_event() -> None:
     assert len(EVENT_TYPES) == 15
     assert {kind.model_fields["type"].default for kind in EVENT_TYPES} == {  # type: ignore[attr-defined]
         "run_started", "cycle_started", "position_opened", "step_started", "step_delta", "step_finished",
-        "step_cancelled", "verdict_started", "verdict", "step_committed", "drafted_ahead", "setting_chosen", "role_degraded",
-        "role_recovered", "run_finished",
+        "step_cancelled", "verdict_started", "verdict", "step_committed", "drafted_ahead", "setting_chosen",
+        "role_degraded", "role_recovered", "run_finished",
     }  # fmt: skip
 
 
