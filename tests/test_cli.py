@@ -212,7 +212,7 @@ MISTAKES: list[tuple[list[str], str]] = [
         "'autoregressive', 'speculative', 'lookahead', 'lookahead+speculative', 'specreason', 'auto'",
     ),
     (["--prompt", "x", "--mode", "speculative"], "roles.speculative_target"),
-    (["--prompt", "x", "--verifier", "coin"], "'exact', 'judge', 'embedding', 'random'"),
+    (["--prompt", "x", "--verifier", "coin"], "'exact', 'judge', 'embedding', 'cascade', 'random'"),
     (["--prompt", "x", "--profile", "nonsense"], "there is no profile 'nonsense': choose one of"),
     (["--prompt", "x", "--profile", "broken.yaml"], "broken.yaml, line 5, key servers.draft.ms_per_token: "),
     (["--prompt", "x", "--profile", "gone.yaml"], "gone.yaml cannot be read"),
