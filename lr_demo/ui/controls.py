@@ -27,7 +27,7 @@ MODE_NAMES = {
     Mode.LOOKAHEAD: "LR · lookahead reasoning",
     Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · steps and tokens",
     Mode.SPECULATIVE: "SD · speculative decoding",
-    Mode.AUTO: "Auto · lookahead where it pays",
+    Mode.AUTO: "Auto · chooses γ itself",
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
 }

@@ -292,6 +292,11 @@ def test_nothing_is_wider_than_the_page(page: Page, site: str, traces: Path, wid
     visit(page, f"{site}/?race=width{width}")
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.click("#ll-advanced > button")
+    expect(page.locator("#ll-seed")).to_be_visible()
+    assert page.locator("#ll-form").evaluate("(form) => form.scrollWidth - form.clientWidth") <= 0
+    if width > 900:  # else the form is as long as it is, above the race
+        expect(page.locator("#ll-run")).to_be_in_viewport(ratio=0.9)
 
 
 @pytest.mark.parametrize(
