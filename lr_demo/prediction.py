@@ -26,8 +26,6 @@ from lr_demo.theory import accepted_mean
 LOOKAHEADS = (1, 2, 3, 4, 5, 6, 8, 10)
 """γ that `best_settings` tries."""
 WIDTHS = (1, 2)
-PROPOSALS = (2, 4, 6, 8, 12, 16)
-"""Token proposals a pass that it tries, where the target takes any."""
 
 
 @dataclass(frozen=True, slots=True)
