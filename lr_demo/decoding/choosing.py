@@ -136,7 +136,8 @@ class Chooser:
         return min(1.0, max(0.0, self.behind_s / step_s / allowed)) * _MOST_DOUBT
 
     def _accepted(self) -> str:
-        return f"{self._measured.acceptance:.0%} of drafted steps accepted"
+        how = "estimated" if self._measured.judged else "assumed"
+        return f"acceptance {how} at {self._measured.acceptance:.0%}"
 
     def _hindrance(self, reach: Reach) -> str:
         costs = self._measured.costs()

@@ -271,6 +271,11 @@ class Measured:
         return (seen.total + _USUAL_ACCEPTANCE * _PRIOR_VERDICTS) / (seen.weight + _PRIOR_VERDICTS)
 
     @property
+    def judged(self) -> bool:
+        """Whether any drafted step was, in this run or an earlier one."""
+        return self.memory.accepted.weight > 0
+
+    @property
     def doubt(self) -> float:
         """Standard deviation of the acceptance."""
         rate, seen = self.acceptance, self.memory.accepted.weight + _PRIOR_VERDICTS

@@ -34,7 +34,7 @@ MODE_NAMES = {
 _VERIFIER_NAMES = {
     VerifierKind.JUDGE: "LLM judge",
     VerifierKind.EMBEDDING: "Embedding similarity",
-    VerifierKind.CASCADE: "Cascade: embedding, else judge",
+    VerifierKind.CASCADE: "Embedding, else judge",
     VerifierKind.EXACT: "Exact text",
     VerifierKind.RANDOM: "Random (a control)",
 }

@@ -6,7 +6,7 @@ import pytest
 
 from lr_demo.config import Mode, VerifierKind
 from lr_demo.decoding.measuring import Memory
-from lr_demo.events import Role, RoleDegraded, SettingChosen, StepStarted
+from lr_demo.events import Role, RoleDegraded, SettingChosen, StepStarted, Verdict
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory, Story, Voice
 from tests.decoding.scene import Outcome, Scene, settings
@@ -137,6 +137,15 @@ def test_a_run_begins_with_what_an_earlier_one_has_shown() -> None:
     first, second = run(scene, Mode.AUTO, memory=memory), run(scene, Mode.AUTO, memory=memory)
     assert not any(event.lookahead for event in chosen(second))
     assert second.seconds < first.seconds
+
+
+def test_an_acceptance_that_nobody_has_measured_is_called_assumed() -> None:
+    events = run(Cell(0.9, FLAT, 1.5, 0.02).scene(60, 1), Mode.AUTO).events
+    first_verdict = next(event.t for event in events if isinstance(event, Verdict))
+    told = [event for event in events if isinstance(event, SettingChosen) and "acceptance" in event.reason]
+    assert {event.t < first_verdict for event in told} >= {True}
+    for event in told:
+        assert ("assumed" in event.reason) == (event.t < first_verdict)
 
 
 @pytest.mark.parametrize("failure", [Failure(after_tokens=3), Failure(after_tokens=3, hangs=True)])
