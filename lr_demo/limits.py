@@ -60,7 +60,8 @@ def drafted_step_s(unread: int) -> float:
 
 
 WARM_UP_S = 90.0
-"""A run waits so long for a judge that reads its examples for the first time; 22 s on two slow cores."""
+"""A run waits so long for a verifier that gets ready: on two slow cores a judge that reads its examples for the first
+time took 22 s, loading the embedding model 18 s."""
 JUDGE_PATIENCE_S = 30.0
 """A verdict that takes longer is a reject, and the judge counts as away. A verdict is one token behind a few hundred
 tokens of prompt: 5 s on two busy cores."""

@@ -146,8 +146,8 @@ class Casting:
         self._models: dict[str, tuple[Endpoint, LanguageModel]] = {}
         self._clients: list[OpenAIModel] = []
         """Every open one, those of addresses where no server is any more among them."""
-        self._warm: Endpoint | None = None
-        """The judge that has read its examples; a server that was started anew is published anew."""
+        self._warm: dict[str, Endpoint | None] = {}
+        """Verifier that is ready to the judge that has read its examples; a server started anew is published anew."""
         self._embedder: LocalEmbedder | None = None
         self._memory: dict[VerifierKind, Memory] = {}
         """For mode auto: what runs with each verifier have shown of these servers."""
@@ -182,19 +182,21 @@ class Casting:
         return SpeculationMeter(partial(server_counts, endpoint))
 
     async def warm_up(self, cast: Cast) -> None:
-        """Have a judge read its examples, once for each start of its server: seconds on a processor.
+        """Load the embedding model, and have a judge read its examples, once for each start of its server.
 
-        Like loading, that is no part of a run. A judge that fails here will be said to fail by the run.
+        Seconds on a processor, and like all loading no part of a run. What fails here will be said to fail by the run.
         """
         judge, verifier = self._profile.roles.judge, cast.verifier
-        if judge is None or not isinstance(verifier, JudgeVerifier | CascadeVerifier):
+        if not isinstance(verifier, JudgeVerifier | CascadeVerifier | EmbeddingVerifier):
             return
-        if self._warm is self._endpoint(judge):
+        asked = judge if VerifierKind(verifier.method).asks_judge else None
+        endpoint = self._endpoint(asked) if asked is not None else None
+        if verifier.method in self._warm and self._warm[verifier.method] is endpoint:
             return
         with suppress(ModelError, TimeoutError):
             async with asyncio.timeout(limits.WARM_UP_S):
                 await verifier.warm_up()
-                self._warm = self._endpoint(judge)
+                self._warm[verifier.method] = endpoint
 
     async def close(self) -> None:
         """Close every client."""

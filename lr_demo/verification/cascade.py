@@ -49,5 +49,6 @@ class CascadeVerifier:
         return Judgement(judged.accepted, judged.score, f"cosine {cosine:.2f} leaves it to the judge: {judged.reason}")
 
     async def warm_up(self) -> None:
-        """See `JudgeVerifier.warm_up`."""
+        """See `EmbeddingVerifier.warm_up` and `JudgeVerifier.warm_up`."""
+        await self._embedder.embed(["a step"])
         await self._judge.warm_up()

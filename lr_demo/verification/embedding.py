@@ -24,6 +24,14 @@ class EmbeddingVerifier:
     def __init__(self, embedder: Embedder, threshold: float) -> None:
         self._embedder, self._threshold = embedder, threshold
 
+    async def warm_up(self) -> None:
+        """Have the embedding model loaded, which takes seconds.
+
+        Raises:
+            ModelError: it failed.
+        """
+        await self._embedder.embed(["a step"])
+
     def foresee(self, drafted: DraftedStep) -> Foresight | None:
         return None  # a step's meaning is that of its whole text
 

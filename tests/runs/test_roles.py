@@ -1,4 +1,4 @@
-"""A judge reads its examples before the first run that asks it, and only then."""
+"""A verifier gets ready before the first run that needs it, and only then."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from lr_demo.models.protocol import GREEDY
 from lr_demo.runs.roles import Casting, model_names, server_names
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.cascade import CascadeVerifier
+from lr_demo.verification.embedding import EmbeddingVerifier
 from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
 from tests.verification.scripted import ScriptedEmbedder, ScriptedJudge
@@ -63,6 +64,23 @@ def test_the_judge_of_a_cascade_reads_its_examples_too() -> None:
     cascade = CascadeVerifier(ScriptedEmbedder(), JudgeVerifier(judge, 0.5), 0.95)
     asyncio.run(casting.warm_up(Cast(judge, GREEDY, verifier=cascade)))
     assert len(judge.asked) == 1
+
+
+def test_the_embedding_model_is_loaded_before_the_first_run_that_embeds_and_no_judge_is_looked_for() -> None:
+    def no_judge(_: str) -> Endpoint:
+        raise AssertionError("a run that compares embeddings starts no judge")
+
+    casting = Casting(parse_profile(PROFILE, "judged"), no_judge, lambda _: None, lambda: None)
+    embedder = ScriptedEmbedder()
+
+    async def scenario() -> list[int]:
+        loaded = []
+        for _ in range(2):
+            await casting.warm_up(Cast(ScriptedJudge({}), GREEDY, verifier=EmbeddingVerifier(embedder, 0.9)))
+            loaded.append(len(embedder.asked))
+        return loaded
+
+    assert asyncio.run(scenario()) == [1, 1]
 
 
 def test_a_run_with_the_cascade_is_played_by_the_judge_and_names_the_embedder() -> None:

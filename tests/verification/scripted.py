@@ -40,10 +40,13 @@ class ScriptedJudge:
         return await self.encode("".join(f"[{m.role}]{m.content}" for m in messages) + "[assistant]")
 
 
+@dataclass
 class ScriptedEmbedder:
     """A fake embedder: texts that begin with the same letter point the same way."""
 
-    name = "letters"
+    name: str = "letters"
+    asked: list[list[str]] = field(default_factory=list)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self.asked.append(list(texts))
         return [[1.0, 0.0] if text.startswith("a") else [0.6, 0.8] for text in texts]

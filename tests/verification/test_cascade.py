@@ -71,7 +71,7 @@ def test_a_threshold_below_the_doubt_leaves_none(cosine: float, accepted: bool) 
     assert model.asked == []
 
 
-def test_its_judge_reads_its_examples_first() -> None:
-    model = ScriptedJudge({"Yes": 0.0})
-    asyncio.run(CascadeVerifier(SetEmbedder(1.0), JudgeVerifier(model, 0.5), ACCEPT_AT).warm_up())
-    assert len(model.asked) == 1
+def test_its_embedder_is_loaded_and_its_judge_reads_its_examples_first() -> None:
+    embedder, model = SetEmbedder(1.0), ScriptedJudge({"Yes": 0.0})
+    asyncio.run(CascadeVerifier(embedder, JudgeVerifier(model, 0.5), ACCEPT_AT).warm_up())
+    assert (embedder.asked, len(model.asked)) == (1, 1)
