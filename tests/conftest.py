@@ -37,10 +37,17 @@ def vllm_endpoint() -> Iterator[Endpoint]:
         yield endpoint
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one engine share a worker, other modules have theirs; the first that needs vLLM gets time to load it."""
-    for item in items:
-        engines = [engine for engine in ("vllm", "llamacpp") if item.get_closest_marker(engine)]
-        item.add_marker(pytest.mark.xdist_group(engines[0] if engines else item.nodeid.partition("::")[0]))
+    """Give each test the worker it belongs to, before pytest-xdist reads that in the same hook.
+
+    Tests of one engine share a worker, as they share its servers, and come first, for they take longest. Other modules
+    go where there is room. The first test that needs vLLM gets time to load it.
+    """
+    engines = ("vllm", "llamacpp")
+    needed = {item: next((engine for engine in engines if item.get_closest_marker(engine)), None) for item in items}
+    items.sort(key=lambda item: engines.index(engine) if (engine := needed[item]) else len(engines))
+    for item, engine in needed.items():
+        item.add_marker(pytest.mark.xdist_group(engine or item.nodeid.partition("::")[0]))
         if "vllm_endpoint" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(900))
