@@ -217,7 +217,8 @@ def probe(
     ] = False,
 ) -> int:
     """Measure what a profile's servers take, and predict the speed of AR, SD, LR and LR+SD and the best setting."""
-    from lr_demo.runs.probing import ProbeStore, probe_profile, proposals_of
+    from lr_demo.runs.probes import ProbeStore, proposals_of
+    from lr_demo.runs.probing import probe_profile
     from lr_demo.runs.workloads import recorded_workload
 
     chosen = _profile(profile)

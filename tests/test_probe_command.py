@@ -10,7 +10,7 @@ import pytest
 from lr_demo.cli import main
 from lr_demo.config import parse_profile
 from lr_demo.runs.machine import machine_in_words
-from lr_demo.runs.probing import ProbeStore
+from lr_demo.runs.probes import ProbeStore
 from tests.runs.simulated_profile import REPLICAS, TEXT
 
 Run = Callable[..., tuple[int, str, str]]

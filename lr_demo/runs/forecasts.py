@@ -6,7 +6,7 @@ from lr_demo.config import Mode, Profile
 from lr_demo.events import RunStatus
 from lr_demo.forecast import Expectation, best_choice, expectation
 from lr_demo.prediction import Choice, predict
-from lr_demo.runs.probing import ProbeRecord, ProbeStore
+from lr_demo.runs.probes import ProbeRecord, ProbeStore
 from lr_demo.runs.race import Race
 from lr_demo.runs.traces import TraceStore
 from lr_demo.runs.workloads import counts_of, recorded_workload, workload_of

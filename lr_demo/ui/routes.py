@@ -11,7 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from lr_demo.errors import UserError
 from lr_demo.runs.forecasts import race_forecast
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.probing import ProbeStore
+from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import RunHandle
 from lr_demo.ui.mathematics import MAX_BATCH, math_tree
 from lr_demo.ui.views import PredictionView, RaceLine, RaceView, prediction_view, race_lines, race_view

@@ -8,7 +8,7 @@ from lr_demo.config import Mode, Profile, parse_profile
 from lr_demo.prediction import Costs, Pace
 from lr_demo.runs.forecasts import Forecast, race_forecast
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.probing import ProbeRecord, ProbeStore, probe_fingerprint, proposals_of
+from lr_demo.runs.probes import ProbeRecord, ProbeStore, probe_fingerprint, proposals_of
 from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import TEXT, replicated_profile
 from tests.runs.test_workloads import MODELS, STORY

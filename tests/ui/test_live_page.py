@@ -14,7 +14,7 @@ from lr_demo.models.story import SeededStory
 from lr_demo.run_state import fold
 from lr_demo.runs.engine_thread import FleetView
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.probing import ProbeStore
+from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import RunPhase
 from lr_demo.serving.status import ServerState, ServerStatus
 from lr_demo.ui.static_files import address

@@ -10,7 +10,7 @@ from lr_demo.config import Profile, RunSettings
 from lr_demo.errors import UserError
 from lr_demo.events import Event, from_json_line
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.probing import ProbeStore
+from lr_demo.runs.probes import ProbeStore
 from lr_demo.ui.routes import MOST_IN_MESSAGE
 from lr_demo.ui.server import serve
 from lr_demo.ui.static_files import FOLDER, address
