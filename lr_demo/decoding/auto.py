@@ -80,6 +80,8 @@ class Auto:
         async with self._writing.draft, self._judging.attendance:
             try:
                 self._choose()
+                if self._chooser.hopeless:
+                    self._look_at = self._chooser.look_every()
                 first = not self._measured.paced
                 while ended is None:
                     ended = await (self._ahead() if first or self._chooser.present.lookahead else self._plain())

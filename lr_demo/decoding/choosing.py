@@ -76,9 +76,14 @@ class Chooser:
         costs = measured.costs()
         if costs is None or measured.step_s <= 0:
             return 1
-        hopeless = max(self._speedup(reach, 1.0) for reach in self._reaches()) < _ON
         slower = (measured.slowed - 1) * min(1.0, measured.look_s / measured.step_s)
-        return max(ceil(slower / _LOOK_SHARE), _SELDOM if hopeless else 1)
+        return max(ceil(slower / _LOOK_SHARE), _SELDOM if self.hopeless else 1)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether lookahead would not pay even if every drafted step were accepted, as far as costs are known."""
+        known = self._measured.costs() is not None
+        return known and max(self._speedup(reach, 1.0) for reach in self._reaches()) < _ON
 
     def predicted(self) -> float | None:
         """Speed over plain decoding that the present lookahead should have; None where that cannot be told."""

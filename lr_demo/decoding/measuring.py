@@ -93,6 +93,22 @@ class Memory:
     trust: Mean = field(default_factory=_steps)
     """Seconds that lookahead was predicted to take over those it took."""
 
+    @classmethod
+    def of(cls, costs: Costs, *, verdicts: bool) -> "Memory":
+        """What a probe of the servers found; with `verdicts`, what it says of those is true of this verifier."""
+        memory, alone = cls(), costs.target.seconds(1)
+        paces = {(n, False): seconds for n, seconds in costs.target.pass_s} | {(1, True): alone * costs.target_slowed}
+        for key, seconds in paces.items():
+            memory.target[key] = _tokens()
+            memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+        memory.start.add(costs.target.start_s)
+        if costs.draft is not None:
+            memory.draft.add(costs.draft.seconds(1) * costs.draft_slowed * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+            memory.draft_start.add(costs.draft.start_s)
+        if verdicts:
+            memory.verdict.add(costs.verdict_s)
+        return memory
+
     def take(self, other: "Memory") -> None:
         """Know what the other knows."""
         self.__dict__.update(other.__dict__)
@@ -296,7 +312,8 @@ class Measured:
     def look_s(self) -> float:
         """Seconds that a drafted step and its verdict take."""
         memory = self.memory
-        drafting = memory.draft_length.value(0.0) * memory.draft.value(0.0) + memory.draft_start.value(0.0)
+        length = memory.draft_length.value(memory.target_length.value(40.0))
+        drafting = length * memory.draft.value(0.0) + memory.draft_start.value(0.0)
         return drafting + memory.verdict.value(0.0)
 
     def costs(self) -> Costs | None:

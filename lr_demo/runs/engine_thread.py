@@ -17,6 +17,7 @@ from lr_demo.errors import LookaheadError, ServingError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.loop_thread import LoopThread
+from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import Race, RunHandle
 from lr_demo.runs.roles import Casting, model_names, places_at, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
@@ -67,7 +68,13 @@ class EngineThread:
         """All that belongs to one profile, made anew."""
         self._profile = profile
         self._fleet = Fleet(profile, on_change=self._changes.notify)
-        self._casting = Casting(profile, self._fleet.endpoint, self._fleet.given_up, self._fleet.embedder_folder)
+        self._casting = Casting(
+            profile,
+            self._fleet.endpoint,
+            self._fleet.given_up,
+            self._fleet.embedder_folder,
+            lambda: ProbeStore().find(profile, self._hardware),
+        )
         self._fleet_settled = asyncio.Event()
         self._fleet_error: str | None = None
         self._ready = False

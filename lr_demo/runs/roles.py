@@ -35,6 +35,7 @@ from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
 from lr_demo.models.replicas import Replicas
 from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.simulated_pair import simulated_models
+from lr_demo.runs.probes import ProbeRecord
 from lr_demo.runs.speculation import SpeculationMeter, server_counts
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.cascade import CascadeVerifier
@@ -138,8 +139,11 @@ class Casting:
         endpoint: Callable[[str], Endpoint],
         given_up: Callable[[str], str | None],
         embedder_folder: Callable[[], Path | None],
+        probe: Callable[[], ProbeRecord | None] = lambda: None,
     ) -> None:
+        """`probe`: what a probe of these servers on this machine has found, if there was one."""
         self._profile = profile
+        self._probe = probe
         self._endpoint = endpoint
         self._given_up = given_up
         self._embedder_folder = embedder_folder
@@ -169,7 +173,7 @@ class Casting:
             draft_sampling=self._sampling(players.get("draft", players["target"]), settings),
             verifier=self._verifier(settings) if settings.mode.compares_steps else None,
             scorer=self._scorer(target, settings),
-            memory=self._memory.setdefault(settings.verifier, Memory()),
+            memory=self._recalled(settings.verifier),
         )
 
     def meter(self, settings: RunSettings, cast: Cast) -> SpeculationMeter | None:
@@ -206,6 +210,15 @@ class Casting:
         if self._embedder is not None:
             await self._embedder.close()
             self._embedder = None
+
+    def _recalled(self, verifier: VerifierKind) -> Memory:
+        """What runs with this verifier have shown of the servers; before the first one, what a probe has."""
+        known = self._memory.get(verifier)
+        if known is None:
+            probe = self._probe()
+            known = Memory() if probe is None else Memory.of(probe.costs, verdicts=probe.verifier == verifier)
+            self._memory[verifier] = known
+        return known
 
     def _sampling(self, server: str, settings: RunSettings) -> Sampling:
         return family_sampling(self._profile.servers[server].family, settings.temperature)

@@ -9,6 +9,7 @@ from lr_demo.decoding.measuring import Memory
 from lr_demo.events import Role, RoleDegraded, SettingChosen, StepStarted, Verdict
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory, Story, Voice
+from lr_demo.prediction import Costs, Pace
 from tests.decoding.scene import Outcome, Scene, settings
 
 TARGET_S = 0.026
@@ -137,6 +138,27 @@ def test_a_run_begins_with_what_an_earlier_one_has_shown() -> None:
     first, second = run(scene, Mode.AUTO, memory=memory), run(scene, Mode.AUTO, memory=memory)
     assert not any(event.lookahead for event in chosen(second))
     assert second.seconds < first.seconds
+
+
+def probed(cell: Cell) -> Memory:
+    """What a probe finds of the servers of a cell."""
+    passes = tuple((n + 1, TARGET_S * cost) for n, cost in enumerate(cell.batch or (1.0, 1.0)))
+    costs = Costs(Pace(passes), Pace(((1, TARGET_S * cell.draft),)), cell.verdict_s)
+    return Memory.of(costs, verdicts=True)
+
+
+@pytest.mark.parametrize("cell", [Cell(0.9, (1.0, 2.5, 4.0, 5.5), 0.3, 0.2), LOSING[3]], ids=str)
+def test_where_a_probe_says_that_lookahead_cannot_win_a_short_answer_is_plain(cell: Cell) -> None:
+    scene = cell.scene(7, 1)
+    outcome = run(scene, Mode.AUTO, memory=probed(cell))
+    assert not any(event.role is Role.DRAFT for event in outcome.events if isinstance(event, StepStarted))
+    assert outcome.seconds < run(scene, Mode.AUTOREGRESSIVE).seconds * 1.001
+
+
+def test_where_a_probe_says_that_lookahead_can_win_it_is_on_from_the_start() -> None:
+    cell = WINNING[0]
+    first = chosen(run(cell.scene(10, 1), Mode.AUTO, memory=probed(cell)))[0]
+    assert (first.step, first.lookahead > 1) == (0, True)
 
 
 def test_an_acceptance_that_nobody_has_measured_is_called_assumed() -> None:

@@ -2,10 +2,15 @@
 
 import asyncio
 
-from lr_demo.config import RunSettings, VerifierKind, load_profile, parse_profile
+import pytest
+
+from lr_demo.config import Mode, RunSettings, VerifierKind, load_profile, parse_profile
 from lr_demo.decoding.engine import Cast
+from lr_demo.decoding.measuring import Measured
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import GREEDY
+from lr_demo.prediction import Costs, Pace
+from lr_demo.runs.probes import ProbeRecord
 from lr_demo.runs.roles import Casting, model_names, server_names
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.cascade import CascadeVerifier
@@ -89,6 +94,33 @@ def test_a_run_with_the_cascade_is_played_by_the_judge_and_names_the_embedder() 
     assert "judge" in server_names(profile, cascade)
     assert model_names(profile, cascade)["embedder"] == profile.embedder
     assert "judge" not in server_names(profile, RunSettings(verifier=VerifierKind.EMBEDDING))
+
+
+def test_before_the_first_run_a_probe_tells_what_the_servers_take() -> None:
+    server, asked = _Server(), []
+    probe = ProbeRecord(
+        profile="judged",
+        fingerprint="f",
+        hardware="h",
+        measured_at="2026-01-01T00:00:00+00:00",
+        seconds=1,
+        simulated=False,
+        verifier=VerifierKind.JUDGE,
+        costs=Costs(Pace(((1, 0.25), (2, 0.5))), Pace(((1, 0.05),)), verdict_s=3.0),
+    )
+
+    def find() -> ProbeRecord:
+        asked.append(probe)
+        return probe
+
+    profile = parse_profile(PROFILE, "judged")
+    casting = Casting(profile, lambda _: server.endpoint, lambda _: None, lambda: None, find)
+    judged = [casting.cast(RunSettings(mode=Mode.AUTO, verifier=VerifierKind.JUDGE)).memory for _ in range(2)]
+    exact = casting.cast(RunSettings(mode=Mode.AUTO, verifier=VerifierKind.EXACT)).memory
+    assert judged[0] is judged[1]
+    assert len(asked) == 2
+    assert Measured(judged[0]).token_s(2) == Measured(exact).token_s(2) == pytest.approx(0.5)
+    assert [memory.verdict.value(0.0) for memory in (judged[0], exact)] == pytest.approx([3.0, 0.0])
 
 
 def test_a_judge_that_is_away_stops_no_run_and_is_tried_again() -> None:
