@@ -3,7 +3,8 @@
 LookaheadError
 ├── UserError            what the user asked for cannot be done: exit code 2, one sentence
 │   ├── ConfigError      a profile or a setting is wrong (file, line, key named)
-│   └── TraceError       a trace cannot be read (unknown schema version, damaged start)
+│   └── TraceError       a trace cannot be read (damaged, out of order)
+│       └── UnknownVersion   it is of another schema version
 ├── WeightsError         model files could not be found, fetched or verified
 ├── ServingError         a model server could not be started or died
 │   └── NoAnswer         nobody answers at its address, or only who stands in front of it
@@ -29,6 +30,10 @@ class ConfigError(UserError):
 
 class TraceError(UserError):
     """A trace cannot be read."""
+
+
+class UnknownVersion(TraceError):
+    """A trace is of another schema version than this program reads."""
 
 
 class WeightsError(LookaheadError):

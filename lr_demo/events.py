@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from lr_demo.errors import TraceError
+from lr_demo.errors import TraceError, UnknownVersion
 
 SCHEMA_VERSION = 1
 """Version of the event schema. A trace that carries another one is refused."""
@@ -331,8 +331,8 @@ def _foreign_version(line: str | bytes) -> int | str | None:
     return None if version == SCHEMA_VERSION else version
 
 
-def _unknown_version(version: int | str) -> TraceError:
-    return TraceError(
+def _unknown_version(version: int | str) -> UnknownVersion:
+    return UnknownVersion(
         f"this trace has schema version {version}, this program reads version {SCHEMA_VERSION}: "
         "open it with the release that wrote it"
     )

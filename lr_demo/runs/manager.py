@@ -16,7 +16,7 @@ from lr_demo.runs.engine_thread import EngineThread, FleetView
 from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
-from lr_demo.runs.race import Race, RunHandle, RunPhase, recorded_settings
+from lr_demo.runs.race import Race, RunHandle, RunPhase, belongs, recorded_settings
 from lr_demo.runs.replicas import can_run_at_once
 from lr_demo.runs.roles import check_runnable, server_names
 from lr_demo.runs.traces import TraceStore, home
@@ -221,10 +221,13 @@ class RunManager:
         if reference is None:
             return Race(handle, None, False)
         try:
-            return Race(handle, self.get(reference), True, handle.started is not None and handle.started.at_once)
+            baseline = self.get(reference)
         except TraceError as error:
             _logger.warning("the baseline of run %s is gone: %s", run, error)
             return Race(handle, None, False)
+        if not belongs(baseline, handle):
+            return Race(handle, None, False)
+        return Race(handle, baseline, True, handle.started is not None and handle.started.at_once)
 
     def races(self) -> list[Race]:
         """The races of this application that are still in memory, the newest first."""

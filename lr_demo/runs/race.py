@@ -11,6 +11,7 @@ from lr_demo.events import RunStarted
 from lr_demo.run_state import RunState, fold
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.summary import Summary, summarize
+from lr_demo.runs.traces import is_imported
 
 
 class RunPhase(StrEnum):
@@ -37,6 +38,11 @@ class RunHandle:
     trace: Path | None = None
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
     """The engine's own; None while queued and for recorded runs."""
+
+    @property
+    def imported(self) -> bool:
+        """True where the trace came from somebody else: nothing of it was measured here."""
+        return self.trace is not None and is_imported(self.trace)
 
     @property
     def phase(self) -> RunPhase:
@@ -86,6 +92,11 @@ class Race:
     def summary(self) -> Summary:
         """The run's figures so far, beside those of its baseline if that has finished."""
         return summarize(self.run.state(), self.baseline.state() if self.baseline is not None else None)
+
+
+def belongs(baseline: RunHandle, run: RunHandle) -> bool:
+    """Whether the baseline that a run names can be its own: another machine's run may name any id there is here."""
+    return baseline.imported == run.imported and (baseline.prompt == run.prompt or not run.imported)
 
 
 def recorded_settings(settings: Mapping[str, object]) -> RunSettings:

@@ -19,6 +19,9 @@ RUN_ID = re.compile(r"[a-z0-9]{4,32}")
 CUT_SHORT = "the program ended before this run did: its trace stops here"
 """Reason of a run whose trace has no end."""
 
+IMPORTED = "imported"
+"""Folder within that of the traces for those that somebody else made: nothing in it counts as measured here."""
+
 _TAIL_BYTES = 65_536
 _logger = logging.getLogger(__name__)
 
@@ -38,6 +41,11 @@ class TraceHeader:
     started: RunStarted
     finished: RunFinished | None
     """None where the program was ended before the run was."""
+
+    @property
+    def imported(self) -> bool:
+        """True where the trace came from somebody else."""
+        return is_imported(self.path)
 
     @property
     def began(self) -> datetime:
@@ -111,18 +119,37 @@ class TraceStore:
         Raises:
             TraceError: this is no run id.
         """
+        own, imported = self._own(run), self.imported_path(run)
+        return imported if imported.is_file() and not own.is_file() else own
+
+    def imported_path(self, run: str) -> Path:
+        """Where a trace that somebody else made lies or would lie.
+
+        Raises:
+            TraceError: this is no run id.
+        """
+        return self.folder / IMPORTED / self._own(run).name
+
+    def writer(self, run: str) -> TraceWriter:
+        """A new trace for a run."""
+        return TraceWriter(self._own(run))
+
+    def headers(self) -> list[TraceHeader]:
+        """All readable traces made here, the newest first; what cannot be read is left out."""
+        return self._headers(self.folder)
+
+    def imported_headers(self) -> list[TraceHeader]:
+        """All traces that somebody else made, the newest first."""
+        return self._headers(self.folder / IMPORTED)
+
+    def _own(self, run: str) -> Path:
         if not RUN_ID.fullmatch(run):
             raise TraceError(f"{run!r} is no run id: it has 4 to 32 small letters and digits")
         return self.folder / f"{run}.jsonl"
 
-    def writer(self, run: str) -> TraceWriter:
-        """A new trace for a run."""
-        return TraceWriter(self.path(run))
-
-    def headers(self) -> list[TraceHeader]:
-        """All readable traces, the newest first; what cannot be read is left out."""
+    def _headers(self, folder: Path) -> list[TraceHeader]:
         found = []
-        for path in self.folder.glob("*.jsonl") if self.folder.is_dir() else ():
+        for path in folder.glob("*.jsonl") if folder.is_dir() else ():
             header = self._complete.get(path)
             if header is None:
                 try:
@@ -148,6 +175,11 @@ class TraceStore:
                 RunFinished(run=run, seq=last.seq + 1, t=last.t, status=RunStatus.FAILED, reason=CUT_SHORT),
             )
         return EventLog.replay(run, events, [to_json_line(event) for event in events])
+
+
+def is_imported(path: Path) -> bool:
+    """Whether a trace lies among those that somebody else made."""
+    return path.parent.name == IMPORTED
 
 
 def read_trace(path: Path) -> list[Event]:

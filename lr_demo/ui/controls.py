@@ -31,7 +31,7 @@ MODE_NAMES = {
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
 }
-_VERIFIER_NAMES = {
+VERIFIER_CHOICES = {
     VerifierKind.JUDGE: "LLM judge",
     VerifierKind.EMBEDDING: "Embedding similarity",
     VerifierKind.CASCADE: "Embedding, else judge",
@@ -214,7 +214,7 @@ def _offered(profile: Profile, settings: RunSettings) -> dict[str, Update]:
             "choices": [(MODE_NAMES[mode], mode.value) for mode in available_modes(profile)],
             "info": _about_modes(profile),
         },
-        "verifier": {"choices": [(_VERIFIER_NAMES[kind], kind.value) for kind in available_verifiers(profile)]},
+        "verifier": {"choices": [(VERIFIER_CHOICES[kind], kind.value) for kind in available_verifiers(profile)]},
         "lookahead": {"maximum": max(8, profile.defaults.lookahead, settings.lookahead)},
         "width": {"maximum": max(4, profile.defaults.width, settings.width)},
         "parallel_budget": {"maximum": max(16, profile.defaults.parallel_budget, settings.parallel_budget)},
@@ -265,7 +265,7 @@ def available_verifiers(profile: Profile) -> list[VerifierKind]:
     settings = profile.defaults.model_copy(update={"mode": Mode.LOOKAHEAD})
     missing = {kind: profile.missing_for(settings.model_copy(update={"verifier": kind})) for kind in VerifierKind}
     least = min(len(lacks) for lacks in missing.values())
-    return [kind for kind in _VERIFIER_NAMES if len(missing[kind]) == least]
+    return [kind for kind in VERIFIER_CHOICES if len(missing[kind]) == least]
 
 
 def _possible(profile: Profile, mode: Mode) -> bool:

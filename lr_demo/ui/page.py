@@ -17,16 +17,19 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
 from lr_demo.ui.controls import Controls, Update, applicable, build_controls
 from lr_demo.ui.examples import EXAMPLES
+from lr_demo.ui.explore_page import add_explore_page
 from lr_demo.ui.fleet_page import add_fleet_page
 from lr_demo.ui.learn_page import add_learn_page
 from lr_demo.ui.mounts import SCRIPTS, masthead
+from lr_demo.ui.share import read_link
 
 Values = Mapping[Component, object]
 Updates = dict[Component, Update]
 
 _ON_LOAD = {
     "stage": f"{SCRIPTS}.then((page) => page.mountStage(element, props, watch, "
-    "{ ended: () => trigger('ended'), shown: (race) => trigger('shown', { race }) }));",
+    "{ ended: () => trigger('ended'), shown: (race) => trigger('shown', { race }), "
+    "linked: (link) => trigger('linked', link) }));",
     "problem": "const say = () => { const line = element.querySelector('.ll-problem'); "
     "line.textContent = props.value ?? ''; line.hidden = !props.value; }; watch('value', say); say();",
 }
@@ -60,6 +63,7 @@ def build_page(manager: RunManager) -> gr.Blocks:
         _wire(manager, controls, run=run, stop=stop, problem=problem, stage=stage)
         _follow_profile(manager, controls, top)
     add_learn_page(page, profile)
+    add_explore_page(page, profile)
     add_fleet_page(page, profile)
     return page
 
@@ -118,6 +122,18 @@ def _wire(
             stop: gr.update(interactive=active),
         }
 
+    def fill(link: gr.EventData) -> Updates:
+        """The form says what a link asks for; nothing is started."""
+        try:
+            wish = read_link(link.settings, link.prompt, manager.profile)
+        except UserError as error:
+            return {problem: gr.update(value=str(error))}
+        gr.Info(
+            "The problem and settings of the link are filled in. Nothing was started: press Run.", title="From a link"
+        )
+        prompt: Updates = {controls.prompt: gr.update(value=wish.prompt)} if wish.prompt is not None else {}
+        return {**controls.show(manager.profile, wish.settings), **prompt, problem: gr.update(value="")}
+
     def fit(values: Values) -> Updates:
         mode, verifier = Mode(str(values[controls.mode])), VerifierKind(str(values[controls.verifier]))
         return applicable(controls, manager.profile, mode, verifier)
@@ -143,6 +159,7 @@ def _wire(
     controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
     restored = [*(controls.all() - {controls.example}), stage, stop]
     stage.shown(restore, outputs=restored, queue=False, **private)
+    stage.linked(fill, outputs=[*(controls.all() - {controls.example}), problem], queue=False, **private)
 
 
 def _follow_profile(manager: RunManager, controls: Controls, top: gr.HTML) -> None:

@@ -15,6 +15,8 @@ from fastapi import FastAPI
 
 from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
+from lr_demo.runs.sweep import Sweeps
+from lr_demo.ui.explore_routes import explore_router
 from lr_demo.ui.fleet_routes import fleet_router
 from lr_demo.ui.learn_routes import learn_router
 from lr_demo.ui.lessons import Lessons
@@ -29,10 +31,14 @@ def build_app(manager: RunManager) -> FastAPI:
 
     To be called in a running event loop: elsewhere Gradio makes loops of its own and leaves them open.
     """
-    app = FastAPI(title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None)
+    sweeps = Sweeps(manager)
+    app = FastAPI(
+        title="Lookahead Live", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lambda _: sweeps.working()
+    )
     app.include_router(api_router(manager))
     app.include_router(fleet_router(manager))
     app.include_router(learn_router(Lessons()))
+    app.include_router(explore_router(manager, sweeps))
     app.include_router(static_router())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off

@@ -181,6 +181,8 @@ def _race_labels(race: Race, profile: Profile) -> list[str]:
     started = race.run.started
     words = started.speculation if started is not None else speculation_in_words(profile, race.run.settings)
     labels = [f"speculation: {words}"] if words else []
+    if race.run.imported and started is not None:
+        labels.insert(0, f"imported: recorded {started.started_at[:10]} on {started.hardware or 'unknown hardware'}")
     if race.at_once:
         labels.append("lanes at once, on devices of their own")
     elif race.baseline is not None:

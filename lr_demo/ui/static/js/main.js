@@ -1,5 +1,6 @@
-// What the pages' HTML components start: the masthead of every page, the stage with the race, lessons, the fleet.
+// What the pages' HTML components start: the masthead of every page, the stage with the race, lessons, the fleet, the history.
 
+import { ExplorePage } from "./explore/page.js";
 import { FleetPage } from "./fleet/page.js";
 import { LearnPage } from "./learn/page.js";
 import { Masthead } from "./masthead.js";
@@ -15,6 +16,10 @@ export function mountMasthead(element, props, switched) {
 
 export function mountFleet(element) {
   element.dataset.mounted ||= (new FleetPage(element.querySelector(".ll-fleet")), "yes");
+}
+
+export function mountExplore(element) {
+  element.dataset.mounted ||= (new ExplorePage(element.querySelector(".ll-explore")), "yes");
 }
 
 export function mountLearn(element) {

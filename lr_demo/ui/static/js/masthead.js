@@ -5,7 +5,7 @@ import { followFleet } from "./fleet/feed.js";
 import { STATES } from "./fleet/words.js";
 import { url } from "./transport.js";
 
-const PAGES = [{ key: "live", name: "Live", path: "" }, { key: "learn", name: "Learn", path: "learn" }, { key: "fleet", name: "Fleet", path: "fleet" }];
+const PAGES = [{ key: "live", name: "Live", path: "" }, { key: "learn", name: "Learn", path: "learn" }, { key: "explore", name: "Explore", path: "explore" }, { key: "fleet", name: "Fleet", path: "fleet" }];
 
 class Server {
   constructor() {
@@ -59,7 +59,7 @@ export class Masthead {
     setText(this.summary, [profile.name, ...profile.models].join(" · "));
     this.summary.title = profile.description;
     setText(this.measured, profile.simulated ? "◇ simulated models" : "● measured here");
-    show(this.measured, this.page !== "learn"); // nothing there was measured now
+    show(this.measured, !["learn", "explore"].includes(this.page)); // what is there says so itself
     this.measured.dataset.look = profile.simulated ? "simulated" : "measured";
   }
 

@@ -15,7 +15,7 @@ const WITHOUT = {
 };
 
 export class Stage {
-  /** @param {{ended: function, shown: function}} tell raises these events at the server */
+  /** @param {{ended: function, shown: function, linked: function}} tell raises these events at the server */
   constructor(root, tell) {
     this.tell = tell;
     this.notices = new Map();
@@ -39,9 +39,12 @@ export class Stage {
     this.race.right.lane.say("Choose a problem and press Run: drafted steps appear here, with what became of them.");
     this.race.right.head.title("lookahead");
     this.race.left.head.title("autoregressive");
-    const asked = new URLSearchParams(location.search).get("race");
+    const link = new URLSearchParams(location.search);
+    const asked = link.get("race");
     if (asked) this.reopen(asked);
     else this.offerOthers();
+    const wish = { settings: link.get("settings"), prompt: link.get("prompt") };
+    if (!asked && (wish.settings || wish.prompt)) this.tell.linked(wish);
   }
 
   /** What the server set: a race's id, or nothing yet. */
@@ -60,6 +63,7 @@ export class Stage {
     const address = new URL(location.href);
     if (address.searchParams.get("race") !== id) {
       address.searchParams.set("race", id);
+      for (const name of ["settings", "prompt"]) address.searchParams.delete(name); // what a link asked for has become a run
       history.replaceState(history.state, "", address);
     }
     this.clear();
