@@ -68,7 +68,7 @@ class Entry:
     speedup: float | None
     """Over its baseline, where that is known and has finished."""
     correct: bool | None
-    """None where no answer is expected, or the run has not finished."""
+    """None where no answer is expected, the run has not finished, or it is simulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,8 @@ class History:
 
     def _correct(self, header: TraceHeader) -> bool | None:
         expected = self._expected(header.started.prompt)
-        if expected is None or _status(header, frozenset()) is not RunPhase.FINISHED:
-            return None
+        if expected is None or header.started.simulated or _status(header, frozenset()) is not RunPhase.FINISHED:
+            return None  # what simulated models write means nothing
         figures = self._figures_of(header)
         if figures is None:
             return None

@@ -13,18 +13,18 @@ from lr_demo.config import Mode, RunSettings, parse_settings
 from lr_demo.errors import TraceError, UserError
 from lr_demo.runs.comparison import LEAST_RUNS, MOST_RUNS
 from lr_demo.runs.history import History, Origin, Search
-from lr_demo.runs.importing import MOST_BYTES, Importer
+from lr_demo.runs.importing import Importer
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.race import Race, RunHandle, RunPhase
-from lr_demo.runs.sweep import Sweep, Sweeps, Swept, Value
+from lr_demo.runs.race import RunHandle, RunPhase
+from lr_demo.runs.sweep import Swept, Value
+from lr_demo.runs.sweeping import Sweeps
+from lr_demo.runs.trace_check import MOST_BYTES
+from lr_demo.ui.comparison_view import ComparisonView, comparison_view
 from lr_demo.ui.controls import MODE_NAMES, VERIFIER_CHOICES, available_modes, available_verifiers, fitting
 from lr_demo.ui.examples import EXAMPLES
 from lr_demo.ui.explore_views import (
-    ComparisonView,
     HistoryView,
     SweepLine,
-    SweepView,
-    comparison_view,
     expected_answer,
     history_view,
     sweep_line,
@@ -201,7 +201,7 @@ def explore_router(manager: RunManager, sweeps: Sweeps) -> APIRouter:
             sweeps.get(sweep)
         except UserError as error:
             raise HTTPException(404, str(error)) from None
-        return EventSourceResponse(_sweep_messages(manager, sweeps, sweep))
+        return EventSourceResponse(_sweep_messages(sweeps, sweep))
 
     @router.post("/sweeps/{sweep}/stop", status_code=202, dependencies=ours)
     async def stop(sweep: str) -> SweepLine:
@@ -244,20 +244,8 @@ def _wanted(manager: RunManager, wish: SweepIn) -> RunSettings:
     return parse_settings(base, changed)
 
 
-async def _sweep_messages(manager: RunManager, sweeps: Sweeps, sweep: str) -> AsyncIterator[ServerSentEvent]:
+async def _sweep_messages(sweeps: Sweeps, sweep: str) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(sweeps.follow(sweep)) as states:
         async for state in states:
-            view = await asyncio.to_thread(_with_races, manager, state)
-            yield ServerSentEvent(event="sweep", data=view.model_dump_json())
+            yield ServerSentEvent(event="sweep", data=sweep_view(state).model_dump_json())
     yield ServerSentEvent(event="end", data="{}")
-
-
-def _with_races(manager: RunManager, sweep: Sweep) -> SweepView:
-    """A trace that was deleted since leaves its point without figures."""
-    races: list[Race | None] = []
-    for point in sweep.points:
-        try:
-            races.append(manager.race(point.run) if point.run else None)
-        except UserError:
-            races.append(None)
-    return sweep_view(sweep, races)

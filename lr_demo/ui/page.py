@@ -159,7 +159,7 @@ def _wire(
     controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
     restored = [*(controls.all() - {controls.example}), stage, stop]
     stage.shown(restore, outputs=restored, queue=False, **private)
-    stage.linked(fill, outputs=[*(controls.all() - {controls.example}), problem], queue=False, **private)
+    stage.linked(fill, outputs=[*(controls.all() - {controls.example}), problem], **private)
 
 
 def _follow_profile(manager: RunManager, controls: Controls, top: gr.HTML) -> None:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.sweep import Sweeps
+from lr_demo.runs.sweeping import Sweeps
 from lr_demo.ui.explore_routes import explore_router
 from lr_demo.ui.fleet_routes import fleet_router
 from lr_demo.ui.learn_routes import learn_router

@@ -13,7 +13,7 @@ from lr_demo.runs.importing import Importer
 from lr_demo.runs.race import RunPhase
 from lr_demo.runs.summary import summarize
 from lr_demo.runs.traces import TraceStore, read_header, read_trace
-from tests.ui.recorded import LOOKAHEAD, record, record_race
+from tests.ui.recorded import record, record_race
 
 HERE = "a test machine"
 
@@ -138,10 +138,11 @@ def test_answers_are_right_or_wrong_where_one_is_expected(tmp_path: Path) -> Non
     for run, answer in (("right1", "41"), ("wrong1", "40"), ("none1", "")):
         end = f"So \\boxed{{{answer}}}." if answer else "I do not know."
         story = ScriptedStory(["A step.\n\n", end], ["A step.\n\n", end])
-        record(tmp_path, run, story=story, settings=LOOKAHEAD)
-    record(tmp_path, "unasked1", prompt="Something else?")
+        record(tmp_path, run, story=story, simulated=False)
+    record(tmp_path, "unasked1", prompt="Something else?", simulated=False)
+    record(tmp_path, "sham1")
     runs = history(TraceStore(tmp_path))
     assert found(runs, correct=True) == ["right1"]
     assert set(found(runs, correct=False)) == {"wrong1", "none1"}
     correct = {entry.header.run: entry.correct for entry in runs.page(Search()).entries}
-    assert correct["unasked1"] is None
+    assert (correct["unasked1"], correct["sham1"]) == (None, None)

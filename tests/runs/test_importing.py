@@ -8,7 +8,7 @@ import pytest
 
 from lr_demo.config import Mode, RunSettings
 from lr_demo.errors import TraceError
-from lr_demo.runs import importing
+from lr_demo.runs import importing, trace_check
 from lr_demo.runs.importing import Importer
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.traces import CUT_SHORT, TraceStore
@@ -182,7 +182,7 @@ def test_limits_on_size_and_count_are_said(monkeypatch: pytest.MonkeyPatch, stor
         ("MOST_IMPORTED", 0, "0 imported traces are kept, and no more"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(importing, name, value)
+            patch.setattr(importing if name == "MOST_IMPORTED" else trace_check, name, value)
             with pytest.raises(TraceError, match=reason):
                 Importer(store).take(trace)
 

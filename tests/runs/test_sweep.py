@@ -12,7 +12,8 @@ from lr_demo.config import Mode, RunSettings, VerifierKind, parse_profile
 from lr_demo.errors import ConfigError, UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
-from lr_demo.runs.sweep import LEFT, MOST_VALUES, Sweep, Sweeps, Swept, Value, plan_points
+from lr_demo.runs.sweep import MOST_VALUES, Sweep, Swept, Value, plan_points
+from lr_demo.runs.sweeping import LEFT, Sweeps
 from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
 
 LOOKAHEAD = RunSettings(mode=Mode.LOOKAHEAD)
@@ -88,6 +89,9 @@ def test_each_value_is_run_after_the_one_before_with_one_baseline_for_all(tmp_pa
         assert [race.run.settings.lookahead for race in races] == [1, 3, 2]
         assert [race.run.phase for race in races] == [RunPhase.FINISHED] * 3
         assert len({race.baseline.id for race in races if race.baseline}) == 1
+        assert [point.figures.speedup for point in sweep.points if point.figures] == [
+            pytest.approx(race.summary().speedup) for race in races
+        ]
         begun = [race.run.started.started_at for race in races if race.run.started]
         assert begun == sorted(begun)
 
@@ -108,6 +112,7 @@ def test_a_sweep_that_is_stopped_ends_its_run_and_starts_no_more(tmp_path: Path)
 
         sweep = sweeping(manager, act)
         assert sweep.ended == "stopped"
+        assert [point.phase for point in sweep.points] == [RunPhase.STOPPED, None, None]
         assert [point.run is not None for point in sweep.points] == [True, False, False]
         (race,) = manager.races()
         assert race.run.phase is RunPhase.STOPPED
@@ -128,6 +133,7 @@ def test_a_sweep_outlives_the_program_as_what_it_came_to(tmp_path: Path) -> None
     path = next((tmp_path / "traces" / "sweeps").glob("*.json"))
     path.write_text(left.model_dump_json())  # as a crash leaves it
     assert later.get(left.id).ended == LEFT
+    assert [point.phase for point in later.get(left.id).points] == [None, None]
 
 
 @pytest.mark.realtime

@@ -14,7 +14,7 @@ const known = (value, words) => (value === null || value === undefined ? "–" :
 
 /** Name, what it says of a summary, what it means. */
 const FIGURES = [
-  ["tokens/s", (s) => known(s.tokens_per_s, rate), "Tokens of the answer per second of wall time."],
+  ["tokens/s", (s) => known(s.output_tokens ? s.tokens_per_s : null, rate), "Tokens of the answer per second of wall time."],
   ["speedup over AR", (s) => known(s.speedup, factor), "Over the autoregressive baseline of this run, where there is one."],
   ["wall time", (s) => seconds(s.wall_s), "From the start of the run to its end."],
   ["tokens of the answer", (s) => number(s.output_tokens), "As the target counts them."],

@@ -24,7 +24,7 @@ export class Filters {
       correct: choice("Answer"),
     };
     options(this.selects.status, "any status", Object.entries(STATUSES));
-    options(this.selects.origin, "measured or not", Object.entries(ORIGINS).map(([key, [, word]]) => [key, word]));
+    options(this.selects.origin, "any source", Object.entries(ORIGINS).map(([key, [, word]]) => [key, word]));
     options(this.selects.correct, "any answer", [["true", "correct answer"], ["false", "wrong answer"]]);
     this.offer({ modes: [], profiles: [] });
     this.clear = el("button.quiet", { type: "button", onclick: () => { this.reset(); changed(); } }, "Clear");

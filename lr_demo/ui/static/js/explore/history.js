@@ -34,6 +34,7 @@ export class History {
       this.import.notice,
       el("div.panel.tablebox", {}, this.table, this.empty),
       el("nav.row.pages", { "aria-label": "Pages of the history" }, this.place, el("span.push"), this.back, this.on));
+    this.import.acceptDrops(this.node);
     this.tell();
   }
 

@@ -1,4 +1,4 @@
-// Takes in a trace file that somebody else made: by a button, or dropped on the page.
+// Takes in a trace file that somebody else made: chosen with a button, or dropped on the history.
 
 import { el, setText, show } from "../dom.js";
 import { count } from "../format.js";
@@ -23,6 +23,17 @@ export class Import {
     this.link = el("a", { hidden: true }, "Open it");
     this.notice = el("p.notice", { role: "status", hidden: true }, this.text, " ", this.link);
     this.node = el("span.import", {}, this.input, this.button);
+  }
+
+  /** Files that are dropped here are taken too. */
+  acceptDrops(place) {
+    place.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault());
+    place.addEventListener("drop", (event) => {
+      const [file] = event.dataTransfer?.files ?? [];
+      if (!file) return;
+      event.preventDefault();
+      this.take(file);
+    });
   }
 
   async take(file) {

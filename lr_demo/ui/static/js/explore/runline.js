@@ -28,7 +28,7 @@ export function runLine(run, { chosen, choose, sweep }) {
     figure("tokens/s", run.tokens_per_s === null ? "–" : rate(run.tokens_per_s), known && run.tokens ? `${run.tokens.toLocaleString("en")} in ${seconds(run.seconds)}` : null),
     figure("speedup", run.speedup === null ? "–" : factor(run.speedup), run.speedup === null ? null : "over AR"),
     figure("accepted", run.acceptance === null ? "–" : percent(run.acceptance), run.acceptance === null ? null : "of steps"),
-    el("td.answer", { "data-label": "answer", "data-correct": run.correct }, run.correct === null ? "–" : run.correct ? "✓ correct" : "✗ wrong"),
+    el("td.answer", { "data-label": "answer", "data-correct": String(run.correct) }, run.correct === null ? "–" : run.correct ? "✓ correct" : "✗ wrong"),
     el("td.when", { "data-label": "when" }, el("span", {}, when(run.began)), el("span.beneath", { title: run.hardware }, run.hardware || "hardware unknown")),
     el("td.acts", {}, el("div.row", {}, shares, sweeps)));
   return { node, pick };

@@ -54,7 +54,8 @@ export class SweepCurves {
   drawOne({ key, title, colour, format, unit, axis, plot, none }, palette) {
     const { points, setting, simulated } = this.sweep;
     const how = simulated ? "simulated" : "measured";
-    const there = points.filter((point) => point[key] !== null);
+    const value = (point, name) => point.figures?.[name] ?? null;
+    const there = points.filter((point) => value(point, key) !== null);
     const over = this.sweep.ended !== null;
     plot.classList.toggle("bare", !there.length);
     show(none, !there.length);
@@ -62,20 +63,20 @@ export class SweepCurves {
     if (!there.length) return;
     const names = points.map(({ label }) => label);
     const traces = [{
-      x: there.map(({ label }) => label), y: there.map((point) => point[key]), name: title, type: "scatter", mode: "lines+markers",
+      x: there.map(({ label }) => label), y: there.map((point) => value(point, key)), name: title, type: "scatter", mode: "lines+markers",
       line: { color: palette[colour], width: 2.5 }, marker: { size: 9 }, text: there.map(({ run }) => `${how}, run ${run}`),
       hovertemplate: `${setting} %{x}: %{y:${format}}${unit}<br>%{text}<extra></extra>`,
     }];
-    const based = key === "tokens_per_s" ? points.filter(({ baseline_tokens_per_s }) => baseline_tokens_per_s !== null) : [];
+    const based = key === "tokens_per_s" ? points.filter((point) => value(point, "baseline_tokens_per_s") !== null) : [];
     const annotations = [];
     if (based.length) {
       traces.push({
-        x: based.map(({ label }) => label), y: based.map((point) => point.baseline_tokens_per_s), name: "AR", type: "scatter", mode: "lines+markers",
-        line: { color: palette.wait, width: 2, dash: "dash" }, marker: { size: 5 }, text: based.map(({ baseline }) => `${how}, run ${baseline}`),
+        x: based.map(({ label }) => label), y: based.map(({ figures }) => figures.baseline_tokens_per_s), name: "AR", type: "scatter", mode: "lines+markers",
+        line: { color: palette.wait, width: 2, dash: "dash" }, marker: { size: 5 }, text: based.map(({ figures }) => `${how}, run ${figures.baseline}`),
         hovertemplate: `AR: %{y:.1f} tokens/s<br>%{text}<extra></extra>`,
       });
       const last = based[based.length - 1];
-      annotations.push({ x: last.label, y: last.baseline_tokens_per_s, text: "AR", showarrow: false, yshift: 11, font: { color: palette.mut, size: 12.5 } });
+      annotations.push({ x: names.indexOf(last.label), y: last.figures.baseline_tokens_per_s, text: "AR", showarrow: false, yshift: 11, font: { color: palette.mut, size: 12.5 } });
     }
     react(this.Plotly, plot, traces, layout(palette, {
       annotations,

@@ -83,7 +83,7 @@ export class SweepRun {
     const { setting, mode, prompt, labels, simulated, hardware, began, ended, points } = sweep;
     const over = points.filter(({ phase }) => !["waiting", "queued", "running"].includes(phase)).length;
     const now = points.find(({ phase }) => ["running", "queued"].includes(phase));
-    this.runs = points.filter(({ tokens_per_s }) => tokens_per_s !== null).map(({ run }) => run).slice(0, MOST_COMPARED);
+    this.runs = points.filter(({ figures }) => figures).map(({ run }) => run).slice(0, MOST_COMPARED);
     setText(this.title, `${mode}: ${setting} over ${points.map(({ label }) => label).join(", ")}`);
     const where = `${when(began)}${hardware ? `, ${hardware}` : ""}`;
     this.badge.replaceChildren(simulated ? originChip("simulated") : el("span.chip", { "data-look": "measured", title: `Measured: ${where}` }, "● measured"));
@@ -118,7 +118,8 @@ export class SweepRun {
 }
 
 function line(point, how) {
-  const { label, run, phase, problem, tokens_per_s, acceptance, waste, speedup, baseline, baseline_tokens_per_s } = point;
+  const { label, run, phase, problem, figures } = point;
+  const { tokens_per_s = null, acceptance = null, waste = null, speedup = null, baseline = null, baseline_tokens_per_s = null } = figures ?? {};
   const from = run ? `${how}, from the trace of run ${run}` : null;
   const known = (value, words) => (value === null ? "–" : words(value));
   return el("tr", { "data-phase": phase },
