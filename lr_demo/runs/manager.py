@@ -16,7 +16,8 @@ from lr_demo.runs.engine_thread import EngineThread, FleetView
 from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
-from lr_demo.runs.race import Race, RunHandle, RunPhase, belongs, recorded_settings
+from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.replicas import can_run_at_once
 from lr_demo.runs.roles import check_runnable, server_names
 from lr_demo.runs.traces import TraceStore, home
@@ -204,7 +205,7 @@ class RunManager:
         """
         with self._lock:
             handle = self._runs.get(run)
-        return handle if handle is not None else self._recorded(run)
+        return handle if handle is not None else open_run(self.store, run)
 
     def race(self, run: str) -> Race:
         """The race of a run id; for a recorded run with the baseline it was compared with, if that is still there.
@@ -216,18 +217,7 @@ class RunManager:
             race = self._races.get(run)
         if race is not None:
             return race
-        handle = self.get(run)
-        reference = handle.started.baseline if handle.started is not None else None
-        if reference is None:
-            return Race(handle, None, False)
-        try:
-            baseline = self.get(reference)
-        except TraceError as error:
-            _logger.warning("the baseline of run %s is gone: %s", run, error)
-            return Race(handle, None, False)
-        if not belongs(baseline, handle):
-            return Race(handle, None, False)
-        return Race(handle, baseline, True, handle.started is not None and handle.started.at_once)
+        return open_race(self.get, run)
 
     def races(self) -> list[Race]:
         """The races of this application that are still in memory, the newest first."""
@@ -278,13 +268,6 @@ class RunManager:
         run = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
         sink = self.store.writer(run)
         return RunHandle(run, prompt, settings, EventLog(run, clock=self._engine.clock, sink=sink), trace=sink.path)
-
-    def _recorded(self, run: str) -> RunHandle:
-        log = self.store.load(run)
-        started = log.first
-        assert isinstance(started, RunStarted), "a trace begins with the start of a run"
-        settings = recorded_settings(started.settings)
-        return RunHandle(run, started.prompt, settings, log, recorded=True, trace=self.store.path(run))
 
     def _forget_oldest(self) -> None:
         """Leave finished races to their traces when there are many; one whose trace failed stays. Under the lock."""
