@@ -1,4 +1,4 @@
-"""The command line: `python -m lr_demo run | serve | plan | probe | predict | doctor`."""
+"""The command line: `python -m lr_demo run | serve | plan | probe | predict | export | doctor`."""
 
 import asyncio
 import codecs
@@ -33,9 +33,11 @@ from lr_demo.forecast import expectations
 from lr_demo.plan_view import plan_as_json, show_plan
 from lr_demo.probe import SECONDS
 from lr_demo.probe_view import expectation_as_json, show_costs, show_expectations, show_note
+from lr_demo.runs.export_form import ExportForm
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
+from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.traces import TraceStore
 from lr_demo.serving.cache import Cache
@@ -262,6 +264,37 @@ def predict(
     from lr_demo.cost_sheet_view import show_cost_sheet
 
     show_cost_sheet(Console(), load_cost_sheet(file))
+    return 0
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="Id of a run that has ended, or path of its trace (RUN.jsonl).")],
+    form: Annotated[
+        ExportForm,
+        typer.Option("--as", help="Its trace, a trace for ui.perfetto.dev, or one page that opens anywhere, offline."),
+    ] = ExportForm.HTML,
+    out: Annotated[
+        str | None, typer.Option(help="File to write; - for standard output. Default: named by the run.")
+    ] = None,
+) -> int:
+    """Save a recorded run as a file. Starts nothing."""
+    from lr_demo.ui.exports import ENDINGS, export_race
+
+    path = Path(run)
+    by_path = path.suffix == ".jsonl"
+    store = TraceStore(path.parent) if by_path else TraceStore()
+    race = open_race(partial(open_run, store), path.stem if by_path else run)
+    content = export_race(race, form)
+    if out == "-":
+        sys.stdout.buffer.write(content.encode())
+        return 0
+    target = Path(out or f"lookahead-{race.id}.{ENDINGS[form]}")
+    try:
+        target.write_text(content, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UserError(f"the file {target} cannot be written: {error.strerror}; give another with --out") from None
+    _say(f"{target}: {len(content.encode()):,} bytes", style="dim")
     return 0
 
 

@@ -394,3 +394,24 @@ def test_doctor_says_what_there_is(here: Command) -> None:
     assert done.code == 0
     for word in ("hardware", "engines", "weights", "profiles", "simulated"):
         assert word in done.out.lower()
+
+
+def test_a_recorded_run_is_saved_in_each_form(shell: Shell) -> None:
+    made = shell.run("run", "--profile", str(shell.profile), "--mode", "lookahead", "--prompt", "How many?", "--json")
+    trace = Path(json.loads(made.stdout)["trace"])
+    for run in (trace.stem, str(trace)):
+        done = shell.run("export", run, "--as", "jsonl", "--out", "-")
+        assert (done.returncode, done.stdout) == (0, trace.read_text())
+    done = shell.run("export", trace.stem, "--as", "perfetto", "--out", "run.json")
+    assert done.returncode == 0
+    assert json.loads((shell.folder / "run.json").read_text())["otherData"]["run"] == trace.stem
+    done = shell.run("export", trace.stem)
+    assert (shell.folder / f"lookahead-{trace.stem}.html").read_text().startswith("<!doctype html>")
+    assert f"lookahead-{trace.stem}.html" in done.stderr
+
+
+def test_a_run_that_is_not_there_is_not_saved(shell: Shell) -> None:
+    for run in ("nothere1", "no/such.jsonl", "../x"):
+        done = shell.run("export", run, "--as", "jsonl", "--out", "-")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.strip().splitlines()) == 1

@@ -17,6 +17,7 @@ from lr_demo.errors import UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.sweeping import Sweeps
 from lr_demo.ui.explore_routes import explore_router
+from lr_demo.ui.export_routes import export_router
 from lr_demo.ui.fleet_routes import fleet_router
 from lr_demo.ui.learn_routes import learn_router
 from lr_demo.ui.lessons import Lessons
@@ -39,6 +40,7 @@ def build_app(manager: RunManager) -> FastAPI:
     app.include_router(fleet_router(manager))
     app.include_router(learn_router(Lessons()))
     app.include_router(explore_router(manager, sweeps))
+    app.include_router(export_router(manager))
     app.include_router(static_router())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off

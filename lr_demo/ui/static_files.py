@@ -38,6 +38,16 @@ def _plotly() -> tuple[bytes, str]:
     return script, f'"{hashlib.blake2b(script, digest_size=8).hexdigest()}"'
 
 
+def text_of(name: str) -> str:
+    """The text of a file of ours, by its path below the folder. Raises KeyError where there is none."""
+    return _files()[name].decode()
+
+
+def texts_below(folder: str) -> dict[str, str]:
+    """The texts of all files whose paths begin like this, by path."""
+    return {name: text_of(name) for name in _files() if name.startswith(folder)}
+
+
 def address(name: str) -> str:
     """Where a file of ours is found, relative to the application's root."""
     return f"{PREFIX}/{version()}/{name}"

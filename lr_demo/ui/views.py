@@ -112,14 +112,15 @@ def profile_view(profile: Profile) -> ProfileView:
     )
 
 
-def race_view(race: Race, profile: Profile) -> RaceView:
+def race_view(race: Race, profile: Profile | None) -> RaceView:
+    """What the stage is told of a race. The profile says what is not known before the run has begun."""
     started = race.run.started
     return RaceView(
         id=race.id,
         prompt=race.run.prompt,
         mode=race.run.settings.mode,
         labels=[*setting_labels(race.run.settings), *_race_labels(race, profile)],
-        simulated=started.simulated if started is not None else profile.simulated,
+        simulated=started.simulated if started is not None else profile is not None and profile.simulated,
         recorded=race.run.recorded,
         run=_run_view(race.run),
         baseline=_run_view(race.baseline) if race.baseline is not None else None,
@@ -176,10 +177,14 @@ def setting_labels(settings: RunSettings) -> list[str]:
     return labels
 
 
-def _race_labels(race: Race, profile: Profile) -> list[str]:
+def _race_labels(race: Race, profile: Profile | None) -> list[str]:
     """Where the target's tokens are proposed, and when the baseline is measured."""
     started = race.run.started
-    words = started.speculation if started is not None else speculation_in_words(profile, race.run.settings)
+    words = ""
+    if started is not None:
+        words = started.speculation
+    elif profile is not None:
+        words = speculation_in_words(profile, race.run.settings)
     labels = [f"speculation: {words}"] if words else []
     if race.run.imported and started is not None:
         labels.insert(0, f"imported: recorded {started.started_at[:10]} on {started.hardware or 'unknown hardware'}")

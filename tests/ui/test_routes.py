@@ -159,3 +159,24 @@ def test_a_port_in_use_is_said_in_a_sentence(site: str, manager: RunManager) -> 
 def test_an_address_that_is_none_is_said_in_a_sentence(manager: RunManager) -> None:
     with pytest.raises(UserError, match=r"cannot listen on .*:70000"):
         serve(manager, host="127.0.0.1", port=70000)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("jsonl", "application/x-ndjson"), ("perfetto.json", "application/json"), ("html", "text/html; charset=utf-8")],
+)
+def test_a_run_is_saved_in_each_form_under_a_name_of_its_own(
+    site: str, events: list[Event], ending: str, kind: str
+) -> None:
+    answer = httpx.get(f"{site}/exports/lookahead1.{ending}")
+    assert answer.headers["content-type"] == kind
+    assert answer.headers["content-disposition"] == f'attachment; filename="lookahead-lookahead1.{ending}"'
+    if ending == "jsonl":
+        assert [from_json_line(line) for line in answer.text.splitlines()] == events
+
+
+@pytest.mark.parametrize("name", ["nothere1.html", "lookahead1.pdf", "lookahead1", "..%2fsecret.jsonl"])
+def test_what_cannot_be_saved_is_said_in_a_sentence(site: str, events: list[Event], name: str) -> None:
+    answer = httpx.get(f"{site}/exports/{name}")
+    assert answer.status_code == 404
+    assert len(answer.json()["detail"]) > 5

@@ -1,7 +1,7 @@
 // LaTeX to MathML nodes: asks the server in batches, builds nodes from its trees by an allow-list of its own.
 
 import { el } from "./dom.js";
-import { url } from "./transport.js";
+import { postJson } from "./transport.js";
 
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const ELEMENTS = new Set(
@@ -45,13 +45,7 @@ async function ask() {
     setTimeout(ask, 30);
   }
   try {
-    const answer = await fetch(url("math"), {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(batch.map(([key]) => ({ latex: key.slice(1), display: key[0] === "d" }))),
-    });
-    if (!answer.ok) return;
-    const trees = await answer.json();
+    const trees = await postJson("math", batch.map(([key]) => ({ latex: key.slice(1), display: key[0] === "d" })));
     if (known.size > MOST_KNOWN) known.clear();
     batch.forEach(([key, nodes], i) => {
       known.set(key, trees[i]);

@@ -12,6 +12,10 @@ let plotly = null;
 export function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     whenIdle(() => {
+      if (window.Plotly) {
+        resolve(window.Plotly); // the page brought it
+        return;
+      }
       const script = el("script", { src: url("live-static/plotly.js") });
       script.onload = () => resolve(window.Plotly);
       script.onerror = () => reject(new Error("The charts could not be loaded."));

@@ -5,6 +5,7 @@ import { factor, MODES } from "./format.js";
 import { verdictOf } from "./explain.js";
 import { Predicted } from "./predicted.js";
 import { Race } from "./race.js";
+import { Saving } from "./saving.js";
 import { getJson } from "./transport.js";
 
 const ROLES = { draft: "The draft", judge: "The judge", target: "The target" };
@@ -25,6 +26,7 @@ export class Stage {
     this.badge = el("span.chip.measured", { hidden: true });
     this.replay = el("button.quiet", { type: "button", hidden: true, onclick: () => this.again() }, "↻ replay");
     this.skip = el("button.quiet", { type: "button", hidden: true, onclick: () => this.race.skip() }, "skip to the end");
+    this.saving = new Saving();
     this.noticeList = el("div.notices");
     this.why = el("p.why", { hidden: true });
     this.predicted = new Predicted();
@@ -32,7 +34,7 @@ export class Stage {
     this.others = el("div.others", { hidden: true });
     this.race = new Race(this);
     root.replaceChildren(
-      el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay), this.chips),
+      el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay, this.saving.node), this.chips),
       this.noticeList, this.others, this.race.node, this.why, this.predicted.node, this.race.charts.node, this.announcer,
     );
     this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost. Where it has devices of its own, both run at once.");
@@ -84,6 +86,7 @@ export class Stage {
     show(this.others, false);
     show(this.replay, false);
     show(this.skip, false);
+    this.saving.offer(null);
   }
 
   begin(info, options) {
@@ -152,6 +155,7 @@ export class Stage {
     if (state.status === "finished") this.predicted.tell(race.info.id, state.tokens / state.t);
     show(this.skip, false);
     show(this.replay, race.run.state.started !== null);
+    this.saving.offer(race.run.state.finished ? race.info.id : null);
   }
 
   /** Before the first race: what others run, to be watched. */

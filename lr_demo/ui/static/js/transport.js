@@ -3,6 +3,9 @@
 /** The application's root, found from this module's own address (`…/live-static/<version>/js/`). */
 const ROOT = new URL("../../../", import.meta.url);
 
+/** True: there is a server. A page that was saved has none. */
+export const online = true;
+
 export const url = (path) => new URL(path, ROOT).href;
 
 /** JSON of a route; null where the server does not know the thing. */
