@@ -26,7 +26,7 @@ export class Schemes {
       "section.panel.figure.whatif", {}, el("b", {}, "With your own numbers"),
       el("p.hint", {}, "c₁ is the draft’s time per token over the target’s, and follows from the two speeds. 76.4 tokens/s: a 32B target on 4×H200, published (the authors’ rerun)."),
       el("div.fields", {}, ...inputs),
-      el("div.scroller", {}, el("table", {}, el("thead", {}, el("tr", {}, ...COLUMNS.map((name) => el("th", { scope: "col" }, name)))), this.body)),
+      el("div.scroller", { tabindex: "0", role: "region", "aria-label": "The schemes in numbers" }, el("table", {}, el("thead", {}, el("tr", {}, ...COLUMNS.map((name) => el("th", { scope: "col" }, name)))), this.body)),
     );
   }
 
