@@ -15,7 +15,7 @@ export class Lane {
   constructor(label) {
     this.empty = el("p.empty");
     this.list = el("div.cards");
-    this.body = el("div.scroll", { tabindex: "0", role: "region", "aria-label": label }, this.empty, this.list);
+    this.body = el("div.scroll", { tabindex: "0", role: "region", "aria-label": `${label}: steps` }, this.empty, this.list);
     this.jump = el("button.jump", { type: "button", hidden: true, onclick: () => this.follow() }, "↓ follow");
     this.node = el("div.lanebody", {}, this.body, this.jump);
     this.body.addEventListener("scroll", () => this.scrolled(), { passive: true });
