@@ -6,7 +6,7 @@ import { verdictOf } from "./explain.js";
 
 export class Head {
   constructor() {
-    this.name = el("b.name");
+    this.name = el("b.name", { role: "heading", "aria-level": "3" });
     this.long = el("span.unit.long");
     this.state = el("span.chip.state", { hidden: true });
     this.speed = el("span.speed", {}, "–");
