@@ -15,7 +15,7 @@ class Chart {
   constructor(title, hint, draw, onSeen) {
     this.plot = el("div.plot", { role: "img", "aria-label": title });
     this.none = el("p.none", { hidden: true });
-    this.head = el("div.charthead", {}, el("b", {}, title), el("span.hint", {}, hint));
+    this.head = el("div.charthead", {}, el("b", { role: "heading", "aria-level": "3" }, title), el("span.hint", {}, hint));
     this.node = el("section.panel.chart", {}, this.head, el("div.plotbox", {}, this.plot, this.none));
     this.drawWith = draw;
     this.range = null; // seconds [from, to] that the user zoomed to
