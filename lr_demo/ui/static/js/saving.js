@@ -14,7 +14,7 @@ export class Saving {
     const { node, title, content } = disclosure("saving", () => {});
     this.node = node;
     title.className = "quiet opener";
-    setText(title, "⤓ save");
+    setText(title, "save");
     this.links = FORMS.map(([ending, name, what]) => {
       const link = el("a", { download: "" }, el("b", {}, name), el("span", {}, what));
       link.addEventListener("click", () => this.close());
