@@ -24,6 +24,7 @@ from lr_demo.config import (
     ScoreMethod,
     VerifierKind,
     check_prompt,
+    load_cost_sheet,
     load_profile,
     parse_settings,
 )
@@ -260,7 +261,6 @@ def predict(
     file: Annotated[str, typer.Argument(help="A .yaml file of costs, as configs/costs/h100.yaml.")],
 ) -> int:
     """Say what the cost model expects of servers that are not here, from costs in a file. Starts nothing."""
-    from lr_demo.cost_sheet import load_cost_sheet
     from lr_demo.cost_sheet_view import show_cost_sheet
 
     show_cost_sheet(Console(), load_cost_sheet(file))

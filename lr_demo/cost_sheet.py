@@ -1,110 +1,15 @@
-"""Cost sheets: what the cost model is told of servers that are not here, every input with its source."""
+"""What a cost sheet comes to: the expected speed of every scheme, and how far one doubtful input moves it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
-
-from lr_demo.config.strict import Strict
-from lr_demo.errors import ConfigError
+from lr_demo.config import CostSheet, Deployment, Input, Inputs, SimulatedCosts, Work, load_cost_sheet
+from lr_demo.config.cost_sheet import SHARES, sheet_file
 from lr_demo.forecast import Expectation, expectation
 from lr_demo.prediction import Choice, Costs, Pace, Workload, predict
 
 OFF = 1.5
 """An input that is not verified may be too small or too large by this factor."""
-_SHARES = frozenset({"correlation", "identical", "drafted_token_acceptance", "acceptance", "token_acceptance"})
-"""Inputs that are 1 at most."""
-
-
-class Input(Strict):
-    """One figure that the model is told."""
-
-    value: float = Field(ge=0)
-    source: str = Field(min_length=1)
-    verified: bool
-    """Whether somebody measured it with these models."""
-
-
-class Inputs(Strict):
-    """What holds for every deployment and workload.
-
-    Growth is the share that a pass takes longer for each further sequence, or for each proposal of each.
-    """
-
-    target_ms: Input
-    target_growth: Input
-    proposal_growth: Input
-    draft_ms: Input
-    draft_growth: Input
-    verdict_ms: Input
-    request_ms: Input
-    target_read_ms: Input
-    draft_read_ms: Input
-    step_tokens: Input
-    step_spread: Input
-    correlation: Input
-    identical: Input
-    ngram_proposals: Input
-    drafted_proposals: Input
-    drafted_token_acceptance: Input
-
-
-class Deployment(Strict):
-    """Where the servers stand."""
-
-    name: str
-    plain_target_slowed: Input
-    """Factor on the plain target's pass while the draft writes, where these share cards; the target of SD does not."""
-    plain_draft_slowed: Input
-
-
-class Published(Strict):
-    """Speedups that others measured."""
-
-    sd: float
-    lr: float
-    lr_sd: float
-    source: str
-
-
-class Work(Strict):
-    """What is decoded."""
-
-    name: str
-    acceptance: Input
-    token_acceptance: Input
-    published: Published
-
-
-class CostSheet(Strict):
-    """A file of costs."""
-
-    title: str
-    lookahead: int = Field(ge=1, le=32)
-    budget: int = Field(ge=1, le=256)
-    inputs: Inputs
-    deployments: tuple[Deployment, ...] = Field(min_length=1)
-    workloads: tuple[Work, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _shares_are_shares(self) -> Self:
-        for name, given in self.named():
-            if name.rpartition(" ")[2] in _SHARES and given.value > 1:
-                raise ValueError(f"{name} is {given.value:g}: it is a share, 1 at most")
-        return self
-
-    def named(self) -> Iterator[tuple[str, Input]]:
-        """Every input with its name; those of a workload or deployment behind its name."""
-        owned = [*((each.name, each) for each in self.deployments), *((each.name, each) for each in self.workloads)]
-        parts: list[tuple[str, Strict]] = [("", self.inputs), *owned]
-        for owner, part in parts:
-            for name in type(part).model_fields:
-                value = getattr(part, name)
-                if isinstance(value, Input):
-                    yield f"{owner} {name}".strip(), value
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +22,6 @@ class SheetRow:
     low: float
     high: float
     """Least and largest speedup where one unverified input is off by `OFF`."""
-
-
-def load_cost_sheet(file: str) -> CostSheet:
-    """A cost sheet from a YAML file.
-
-    Raises:
-        ConfigError: it cannot be read, or is wrong; names file and key.
-    """
-    try:
-        data = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"the cost sheet {file} cannot be read: {error}; one ships as configs/costs/h100.yaml"
-        ) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: this is not YAML: {error}") from None
-    try:
-        return CostSheet.model_validate(data)
-    except ValidationError as error:
-        problems = []
-        for each in error.errors():
-            key = ".".join(map(str, each["loc"])) or "(top level)"
-            problems.append(f"{file}, key {key}: {each['msg'].removeprefix('Value error, ')}")
-        raise ConfigError("\n".join(problems)) from None
 
 
 def expected_rows(sheet: CostSheet, place: Deployment, work: Work) -> list[SheetRow]:
@@ -185,6 +66,20 @@ def _plans(inputs: Inputs, place: Deployment, lookahead: int, budget: int) -> li
         ("LR+SD n-gram", costs, Choice(lookahead, ngram, budget=budget)),
         ("LR+SD drafted", costs, Choice(lookahead, drafted, budget=budget, drafted=True)),
     ]
+
+
+def told(costs: SimulatedCosts) -> tuple[Costs, Workload]:
+    """What a simulation's costs are to the cost model; the length of an answer is left as it is on the sheet.
+
+    Raises:
+        ConfigError: the sheet cannot be read any more.
+    """
+    sheet = load_cost_sheet(str(sheet_file(costs.sheet)))
+    changed = {name: Input(value=getattr(costs, name), source="edited", verified=False) for name in costs.edited}
+    work = next(work for work in sheet.workloads if work.name == costs.workload)
+    inputs = sheet.inputs.model_copy(update={k: v for k, v in changed.items() if k in Inputs.model_fields})
+    work = work.model_copy(update={k: v for k, v in changed.items() if k in Work.model_fields})
+    return _costs(inputs), _workload(inputs, work)
 
 
 def _costs(inputs: Inputs) -> Costs:
@@ -235,4 +130,4 @@ def _off(name: str, given: Input) -> Iterator[Input]:
         return
     for factor in (1 / OFF, OFF):
         value = given.value * factor
-        yield given.model_copy(update={"value": min(value, 1.0) if name in _SHARES else value})
+        yield given.model_copy(update={"value": min(value, 1.0) if name in SHARES else value})

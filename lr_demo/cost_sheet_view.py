@@ -4,7 +4,8 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from lr_demo.cost_sheet import OFF, CostSheet, expected_rows
+from lr_demo.config import CostSheet
+from lr_demo.cost_sheet import OFF, expected_rows
 from lr_demo.forecast import bottleneck_words
 from lr_demo.terminal import plain
 

@@ -89,6 +89,8 @@ class RunStarted(_Event):
     """Wall-clock time, ISO 8601 with zone."""
     simulated: bool = False
     """True where no real model takes part: every figure of the run carries that label."""
+    simulation: str = ""
+    """What a simulated run's times and text are made of, in words, where that can be named."""
     baseline: str | None = None
     """Run id of the autoregressive baseline this run is compared with."""
     at_once: bool = False
@@ -150,6 +152,8 @@ class StepFinished(_Event):
     token_ids: list[int]
     text: str
     finish: StepFinish
+    origin: str | None = None
+    """Where text comes from that no model wrote in this run, in words; None where one did, or where it is invented."""
 
 
 class StepCancelled(_Event):

@@ -201,6 +201,8 @@ def show_summary(console: Console, summary: Summary) -> None:
     console.print(table)
     if summary.simulated:
         console.print(Text("simulated: no model took part; the figures describe the schedule alone", style="yellow"))
+        if summary.simulation:
+            console.print(plain(summary.simulation, "yellow"), soft_wrap=True)
 
 
 def _rows(summary: Summary) -> list[tuple[str, str]]:

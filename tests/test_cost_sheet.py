@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from lr_demo.config import PROFILES_FOLDER
-from lr_demo.cost_sheet import expected_rows, load_cost_sheet
+from lr_demo.config import PROFILES_FOLDER, load_cost_sheet
+from lr_demo.cost_sheet import expected_rows
 from lr_demo.cost_sheet_view import show_cost_sheet
 from lr_demo.errors import ConfigError
 

@@ -1,11 +1,11 @@
 """Profiles and run settings: one typed schema, every default in one place."""
 
+from lr_demo.config.cost_sheet import CostSheet, Deployment, Input, Inputs, Work, load_cost_sheet
 from lr_demo.config.profiles import (
     DEFAULT_SYSTEM_PROMPT,
     PROFILES_FOLDER,
     Profile,
     RoleMap,
-    Simulation,
     load_profile,
     parse_profile,
     profile_names,
@@ -31,6 +31,7 @@ from lr_demo.config.settings import (
     check_prompt,
     parse_settings,
 )
+from lr_demo.config.simulation import SimulatedCosts, Simulation, Text
 from lr_demo.config.speculation import (
     DraftedSpeculation,
     DraftModelSpeculation,
@@ -48,10 +49,14 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "MAX_PROMPT_CHARACTERS",
     "PROFILES_FOLDER",
+    "CostSheet",
+    "Deployment",
     "DraftModelSpeculation",
     "DraftedSpeculation",
     "EagleSpeculation",
     "EndpointServer",
+    "Input",
+    "Inputs",
     "LlamaCppServer",
     "LlamaCppSpeculation",
     "Mode",
@@ -63,15 +68,19 @@ __all__ = [
     "Schedule",
     "ScoreMethod",
     "ServerConfig",
+    "SimulatedCosts",
     "SimulatedServer",
     "SimulatedSpeculation",
     "Simulation",
     "SuffixSpeculation",
+    "Text",
     "VerifierKind",
     "VllmServer",
     "VllmSpeculation",
+    "Work",
     "check_prompt",
     "core_numbers",
+    "load_cost_sheet",
     "load_profile",
     "parse_profile",
     "parse_settings",

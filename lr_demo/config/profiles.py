@@ -3,14 +3,16 @@
 A mistake in one is reported with file, line and key.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from lr_demo.config.servers import EndpointServer, ServerConfig, SimulatedServer, VllmServer
-from lr_demo.config.settings import RunSettings
+from lr_demo.config.settings import Mode, RunSettings
+from lr_demo.config.simulation import Simulation, Text
 from lr_demo.config.speculation import DraftedSpeculation
 from lr_demo.config.strict import Strict
 from lr_demo.errors import ConfigError
@@ -32,22 +34,6 @@ class RoleMap(Strict):
     """A target with token-level speculation switched on."""
 
 
-class Simulation(Strict):
-    """The text the simulated models write."""
-
-    steps: int = Field(default=24, ge=1)
-    tokens_per_step: int = Field(default=40, ge=2)
-    spread: float = Field(default=0.3, ge=0, lt=1)
-    """Step lengths vary by this share around the mean."""
-    acceptance: float = Field(default=0.6, ge=0, le=1)
-    """Chance that a drafted step means the same as the target's."""
-    identical: float = Field(default=0.25, ge=0, le=1)
-    """Share of those that say it in the target's very words."""
-    verdict_ms: float = Field(default=20.0, ge=0)
-    chunk_tokens: int = Field(default=1, ge=1)
-    """Tokens per streamed chunk."""
-
-
 class Profile(Strict):
     """One configuration of servers, roles and defaults."""
 
@@ -60,6 +46,19 @@ class Profile(Strict):
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     defaults: RunSettings = RunSettings()
     simulation: Simulation = Simulation()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _costs_set_the_pace(cls, given: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        profile = handler(given)
+        if profile.simulation.costs is not None:
+            return profile._priced(profile.simulation)
+        for name, server in profile.servers.items():
+            if isinstance(server, SimulatedServer) and server.ms_per_token is None:
+                raise ValueError(
+                    f"server {name!r} does not say its ms_per_token, and there are no simulation.costs that would"
+                )
+        return profile
 
     @model_validator(mode="after")
     def _roles_have_servers(self) -> Self:
@@ -99,6 +98,34 @@ class Profile(Strict):
             return False
         return isinstance(server.speculation, DraftedSpeculation)
 
+    @property
+    def replays(self) -> bool:
+        """Whether its simulated models say what real ones said in recorded runs."""
+        return self.simulation.text is Text.RECORDED
+
+    def with_costs(self, figures: Mapping[str, float], defaults: RunSettings) -> Self:
+        """This profile with other simulated costs and another form.
+
+        Raises:
+            ConfigError: it has no costs, or a figure is unknown or out of range; says which and what is allowed.
+        """
+        if self.simulation.costs is None:
+            raise ConfigError(f"profile {self.name} has no simulated costs: choose one that has, as h100-simulated")
+        costs = self.simulation.costs.with_figures(figures)
+        simulation = self.simulation.model_copy(update={"costs": costs})
+        return self._priced(simulation).model_copy(update={"defaults": defaults})
+
+    def _priced(self, simulation: Simulation) -> Self:
+        """With the servers and the invented steps as a simulation's costs have them."""
+        costs = simulation.costs
+        assert costs is not None
+        paced = {
+            name: costs.paced(server, drafts=name == self.roles.draft)
+            for name, server in self.servers.items()
+            if isinstance(server, SimulatedServer)
+        }
+        return self.model_copy(update={"servers": {**self.servers, **paced}, "simulation": simulation.priced})
+
     def missing_for(self, settings: RunSettings) -> list[str]:
         """What this profile lacks for these settings, in words; empty when they can run."""
         missing = []
@@ -106,6 +133,11 @@ class Profile(Strict):
             missing.append("a draft server (roles.draft)")
         if settings.mode.speculates_tokens and self.roles.speculative_target is None:
             missing.append("a target server with token-level speculation (roles.speculative_target)")
+        if self.replays:
+            if settings.mode is Mode.SPECREASON:
+                missing.append("scores of the target (none were recorded)")
+            if settings.mode.compares_steps and settings.verifier.embeds:
+                missing.append("an embedding model (the verdicts were recorded with a judge)")
         if settings.mode.compares_steps and not self.simulated:
             if settings.verifier.asks_judge and self.roles.judge is None:
                 missing.append("a judge server (roles.judge)")

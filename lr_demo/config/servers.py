@@ -126,9 +126,18 @@ class SimulatedServer(_Server):
 
     engine: Literal["simulated"]
     model: str = "simulated"
-    ms_per_token: float = Field(gt=0)
+    ms_per_token: float | None = Field(default=None, gt=0)
+    """None: what the profile's `simulation.costs` say, as of everything below that is not stated."""
+    request_ms: float = Field(default=0.0, ge=0)
+    """From a request to its first token, over reading and the first pass."""
+    read_ms: float = Field(default=0.0, ge=0)
+    """Per token of a prompt that no earlier request of the run had."""
+    batch_growth: float = Field(default=0.0, ge=0)
+    """Share that a token takes longer for each further sequence in flight; where `batch_cost` is empty."""
+    proposal_growth: float = Field(default=0.0, ge=0)
+    """Share that a pass takes longer for each proposal of each sequence."""
     batch_cost: tuple[float, ...] = ()
-    """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last one goes on. Empty: 1."""
+    """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last one goes on."""
     speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     """Token-level speculation; None: plain decoding."""
 

@@ -61,6 +61,7 @@ class Autoregressive:
         self._open = False
         self._ids: list[int] = []
         self._text = ""
+        self._origin = ""
 
     async def run(self) -> str:
         """Decode to the end; returns its reason.
@@ -101,6 +102,7 @@ class Autoregressive:
             async with listening as heard, aclosing(self._target.generate(request)) as chunks:
                 async for chunk in chunks:
                     heard()
+                    self._origin = chunk.origin
                     self._take(chunk.token_ids, chunk.text)
                     if chunk.finish is not None:
                         finish = step_finish(chunk.finish, StepFinish.TOKEN_LIMIT)
@@ -134,7 +136,14 @@ class Autoregressive:
             return
         position, step, tokens = self._progress.position, self._progress.step, len(self._ids)
         self._emit(
-            StepFinished(position=position, role=Role.TARGET, token_ids=self._ids, text=self._text, finish=finish)
+            StepFinished(
+                position=position,
+                role=Role.TARGET,
+                token_ids=self._ids,
+                text=self._text,
+                finish=finish,
+                origin=self._origin or None,
+            )
         )
         self._emit(StepCommitted(position=position, role=Role.TARGET, outcome=Outcome.TARGET, step=step, tokens=tokens))
         self._patience.progress()

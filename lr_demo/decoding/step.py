@@ -53,6 +53,7 @@ async def write_step(
     emit(StepStarted(position=position, role=role, alternative=alternative))
     ids: list[int] = []
     texts: list[str] = []
+    origin = ""
     finish = StepFinish.END
     try:
         unread = len(request.prompt)
@@ -63,6 +64,7 @@ async def write_step(
                     heard(chunk)
                 ids += chunk.token_ids
                 texts.append(chunk.text)
+                origin = chunk.origin
                 emit.delta(key, chunk.text, len(chunk.token_ids))
                 if chunk.finish is not None:
                     finish = step_finish(chunk.finish, at_limit)
@@ -72,7 +74,13 @@ async def write_step(
     step = Step(tuple(ids), "".join(texts), finish)
     emit(
         StepFinished(
-            position=position, role=role, alternative=alternative, token_ids=ids, text=step.text, finish=finish
+            position=position,
+            role=role,
+            alternative=alternative,
+            token_ids=ids,
+            text=step.text,
+            finish=finish,
+            origin=origin or None,
         )
     )
     return step

@@ -63,6 +63,8 @@ class Chunk:
     token_ids: tuple[int, ...]
     text: str
     finish: Finish | None = None
+    origin: str = ""
+    """Where text comes from that no model wrote now, in words; the same in all chunks of a generation."""
 
 
 class LanguageModel(Protocol):

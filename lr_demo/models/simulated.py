@@ -15,6 +15,7 @@ from itertools import islice, takewhile
 from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import TokenSpeculation
+from lr_demo.models.prefix_cache import PrefixCache
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.story import Story, Voice, first_difference
 from lr_demo.proposals.index import DraftedSteps, DraftedTokens
@@ -42,14 +43,15 @@ class Vocabulary:
         self._texts: list[str] = [""]
 
     def encode(self, text: str) -> list[int]:
-        ids = []
-        for piece in self._pattern.findall(text):
-            token = self._ids.get(piece)
-            if token is None:
-                token = self._ids[piece] = len(self._texts)
-                self._texts.append(piece)
-            ids.append(token)
-        return ids
+        return [self.token(piece) for piece in self._pattern.findall(text)]
+
+    def token(self, piece: str) -> int:
+        """The id of a piece of text that is to be one token; no empty one, which would end the answer."""
+        token = self._ids.get(piece)
+        if token is None:
+            token = self._ids[piece] = len(self._texts)
+            self._texts.append(piece)
+        return token
 
     def decode(self, ids: Sequence[int]) -> str:
         texts = self._texts
@@ -84,7 +86,7 @@ class SimulatedModel:
     words: Vocabulary
     seconds_per_token: float
     batch_cost: Sequence[float] = ()
-    """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last goes on. Empty: 1."""
+    """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last goes on. Empty: see `batch_growth`."""
     chunk_tokens: int = 1
     """Least tokens of a streamed chunk; a chunk ends with a pass."""
     choose_seconds: float = 0.0
@@ -93,6 +95,14 @@ class SimulatedModel:
     context: int = 2**31
     """Most tokens of prompt and answer together."""
     speculation: SimulatedSpeculation | DraftedSpeculation | None = None
+    batch_growth: float = 0.0
+    """Share that a token takes longer for each further sequence in flight."""
+    proposal_growth: float = 0.0
+    """Share that a pass takes longer for each proposal of each sequence."""
+    request_seconds: float = 0.0
+    """From a request to its first token, over reading and the first pass."""
+    read_seconds: float = 0.0
+    """Per token of a prompt that no earlier request had."""
     in_flight: int = 0
     most_in_flight: int = 0
     requests: int = 0
@@ -100,6 +110,7 @@ class SimulatedModel:
     proposed_tokens: int = 0
     accepted_tokens: int = 0
     suggested: DraftedSteps = field(default_factory=DraftedSteps)
+    cache: PrefixCache = field(default_factory=PrefixCache, repr=False)
 
     @property
     def vocabulary(self) -> str:
@@ -133,7 +144,10 @@ class SimulatedModel:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            due = asyncio.get_running_loop().time()
+            due = asyncio.get_running_loop().time() + self.request_seconds
+            if self.read_seconds:
+                due += self.read_seconds * self.cache.read(request.prompt)
+            origin = self._origin(request)
             tokens = _Upcoming(self._tokens(request))
             written = 0
             ids: tuple[int, ...] = ()
@@ -147,7 +161,7 @@ class SimulatedModel:
                 ids += tuple(token for token, _ in passed)
                 if finish is not None or len(ids) >= self.chunk_tokens:
                     await _wait_until(due)
-                    yield Chunk(ids, self.words.decode(ids), finish)
+                    yield Chunk(ids, self.words.decode(ids), finish, origin)
                     ids = ()
                 if finish is not None:
                     return
@@ -169,6 +183,10 @@ class SimulatedModel:
     def _answer(self, prompt: Sequence[int]) -> str:
         """The assistant's first turn: what has been written so far."""
         return self.words.decode(prompt).partition(ASSISTANT)[2].partition(USER)[0].partition(ASSISTANT)[0]
+
+    def _origin(self, request: GenerationRequest) -> str:
+        """Where the text of a request comes from, for `Chunk`."""
+        return ""
 
     def _tokens(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
         """(token id, finish) of everything the model writes for a request."""
@@ -227,9 +245,13 @@ class SimulatedModel:
         return accepted
 
     def _cost(self) -> float:
-        if not self.batch_cost:
-            return 1.0
-        return self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
+        """Of a pass, over that of one sequence without proposals."""
+        if self.batch_cost:
+            factor = self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
+        else:
+            factor = 1 + self.batch_growth * (self.in_flight - 1)
+        proposals = self.speculation.tokens if self.speculation is not None else 0
+        return factor + self.proposal_growth * proposals * self.in_flight
 
 
 class _Upcoming:

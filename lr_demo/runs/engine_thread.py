@@ -19,6 +19,7 @@ from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.loop_thread import LoopThread
 from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import Race, RunHandle
+from lr_demo.runs.recordings import recorded_text, simulation_in_words
 from lr_demo.runs.roles import Casting, model_names, places_at, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.speculation import SpeculationMeter
@@ -277,7 +278,7 @@ class EngineThread:
         if self._fleet_error is not None:
             raise ServingError(self._fleet_error)
         await self._fleet.ensure(server_names(self._profile, handle.settings).values())
-        cast = self._casting.cast(handle.settings)
+        cast = self._casting.cast(handle.settings, recorded_text(self._profile, handle.prompt))
         await self._casting.warm_up(cast)
         meter = self._casting.meter(handle.settings, cast)
         if meter is not None:
@@ -332,6 +333,7 @@ class EngineThread:
             speculation=speculation_in_words(self._profile, handle.settings),
             started_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
             simulated=self._profile.simulated,
+            simulation=simulation_in_words(self._profile, handle.prompt),
             baseline=reference.id if reference is not None and (measured or at_once) else None,
             at_once=at_once,
             concurrent=race is not None and race.concurrent,

@@ -18,6 +18,7 @@ from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.race import Race, RunHandle, RunPhase
 from lr_demo.runs.recorded import open_race, open_run
+from lr_demo.runs.recordings import check_shown
 from lr_demo.runs.replicas import can_run_at_once
 from lr_demo.runs.roles import check_runnable, server_names
 from lr_demo.runs.traces import TraceStore, home
@@ -101,6 +102,7 @@ class RunManager:
         prompt = check_prompt(prompt)
         profile = self.profile
         check_runnable(profile, settings)
+        check_shown(profile, prompt, settings)
         reference, cached = None, False
         if baseline and settings.mode is not Mode.AUTOREGRESSIVE:
             reference = None if remeasure else self.find_baseline(prompt, settings)
@@ -123,6 +125,7 @@ class RunManager:
         prompt = check_prompt(prompt)
         profile = self.profile
         check_runnable(profile, settings)
+        check_shown(profile, prompt, settings)
         race = Race(self._new_run(prompt, settings), None, False, concurrent=True)
         self._take(race, profile)
         return race

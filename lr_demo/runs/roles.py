@@ -32,6 +32,7 @@ from lr_demo.decoding.measuring import Memory
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ModelError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
+from lr_demo.models.recorded import RecordedText
 from lr_demo.models.replicas import Replicas
 from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.simulated_pair import simulated_models
@@ -44,6 +45,7 @@ from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
 from lr_demo.verification.protocol import StepScorer, Verifier
 from lr_demo.verification.random import RandomVerifier
+from lr_demo.verification.recorded import RecordedVerifier
 from lr_demo.verification.simulated import SimulatedVerifier
 from lr_demo.verification.target_score import TargetScore
 
@@ -156,8 +158,8 @@ class Casting:
         self._memory: dict[VerifierKind, Memory] = {}
         """For mode auto: what runs with each verifier have shown of these servers."""
 
-    def cast(self, settings: RunSettings) -> Cast:
-        """Models, verifier and scorer for these settings.
+    def cast(self, settings: RunSettings, text: RecordedText | None = None) -> Cast:
+        """Models, verifier and scorer for these settings; simulated ones write a recorded text where there is one.
 
         Raises:
             ConfigError: the profile lacks something that they need.
@@ -165,13 +167,13 @@ class Casting:
         """
         check_runnable(self._profile, settings)
         players = server_names(self._profile, settings)
-        target, draft = self._pair(settings, players)
+        target, draft = self._pair(settings, players, text)
         return Cast(
             target=target,
             target_sampling=self._sampling(players["target"], settings),
             draft=draft,
             draft_sampling=self._sampling(players.get("draft", players["target"]), settings),
-            verifier=self._verifier(settings) if settings.mode.compares_steps else None,
+            verifier=self._verifier(settings, text) if settings.mode.compares_steps else None,
             scorer=self._scorer(target, settings),
             memory=self._recalled(settings.verifier),
         )
@@ -223,9 +225,12 @@ class Casting:
     def _sampling(self, server: str, settings: RunSettings) -> Sampling:
         return family_sampling(self._profile.servers[server].family, settings.temperature)
 
-    def _pair(self, settings: RunSettings, players: dict[str, str]) -> tuple[LanguageModel, LanguageModel | None]:
+    def _pair(
+        self, settings: RunSettings, players: dict[str, str], text: RecordedText | None
+    ) -> tuple[LanguageModel, LanguageModel | None]:
         if self._profile.simulated:
-            target, draft = simulated_models(self._profile, settings.seed, players["target"])
+            plain = not settings.mode.drafts_steps
+            target, draft = simulated_models(self._profile, settings.seed, players["target"], text, plain=plain)
             return target, draft if "draft" in players else None
         return self._model(players["target"]), self._model(players["draft"]) if "draft" in players else None
 
@@ -242,13 +247,17 @@ class Casting:
             known = self._models[server] = endpoint, clients[0] if len(clients) == 1 else Replicas(clients)
         return known[1]
 
-    def _verifier(self, settings: RunSettings) -> Verifier:
+    def _verifier(self, settings: RunSettings, text: RecordedText | None) -> Verifier:
         threshold = settings.effective_threshold
         match settings.verifier:
             case VerifierKind.EXACT:
                 return ExactVerifier()
             case VerifierKind.RANDOM:
                 return RandomVerifier(threshold)
+            case VerifierKind.JUDGE if text is not None:
+                costs = self._profile.simulation.costs
+                rate = costs.acceptance if costs is not None and "acceptance" in costs.edited else None
+                return RecordedVerifier(text, threshold, self._profile.simulation.verdict_ms / 1000, rate)
             case kind if self._profile.simulated:
                 return SimulatedVerifier(kind.value, self._profile.simulation.verdict_ms / 1000)
             case VerifierKind.JUDGE:

@@ -42,6 +42,8 @@ class Summary(BaseModel):
     """Role to model name."""
     simulated: bool
     """True where no real model took part: no figure here was measured on one."""
+    simulation: str
+    """What its times and text were made of, in words; empty where that has no name."""
     answer: str
     final_answer: str | None
     """What the answer states as its result, as its last `\\boxed{…}`."""
@@ -115,6 +117,7 @@ def summarize(state: RunState, baseline: RunState | None = None) -> Summary:
         profile=started.profile,
         models=started.models,
         simulated=started.simulated,
+        simulation=started.simulation,
         answer=text,
         final_answer=final_answer(text),
         output_tokens=tokens,
