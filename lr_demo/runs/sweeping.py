@@ -134,8 +134,8 @@ class Sweeps:
     async def _run(self, sweep: str, number: int) -> None:
         """The run of one value, to its end. Its figures are read before the next run begins, and do not disturb it."""
         point = self._sweeps[sweep].points[number]
-        try:  # in a thread, for recorded baselines are looked for on disk
-            race = await asyncio.to_thread(self._manager.start, self._sweeps[sweep].prompt, point.settings)
+        try:
+            race = await self._start(self._sweeps[sweep].prompt, point.settings)
         except UserError as error:
             self._set(sweep, number, phase=RunPhase.FAILED, problem=str(error))
             return
@@ -154,6 +154,16 @@ class Sweeps:
         figures = await asyncio.to_thread(_figures, race) if race.run.phase is RunPhase.FINISHED else None
         problem = finished.reason if finished is not None and race.run.phase is RunPhase.FAILED else ""
         self._set(sweep, number, phase=race.run.phase, problem=problem, figures=figures)
+
+    async def _start(self, prompt: str, settings: RunSettings) -> Race:
+        """Start a run, in a thread, for recorded baselines are looked for on disk. One that comes too late is stopped."""
+        starting = asyncio.create_task(asyncio.to_thread(self._manager.start, prompt, settings))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with suppress(UserError):
+                self._manager.stop((await starting).id)
+            raise
 
     def _ended(self, sweep: str) -> None:
         del self._tasks[sweep]

@@ -24,9 +24,9 @@ from lr_demo.events import (
 from lr_demo.runs.race import recorded_settings
 from lr_demo.runs.traces import RUN_ID
 
-MOST_BYTES = 64 * 2**20
-"""Largest trace that is taken."""
-MOST_EVENTS = 500_000
+MOST_BYTES = 32 * 2**20
+"""Largest trace that is taken: five times that of an answer of 32,000 tokens."""
+MOST_EVENTS = 250_000
 MOST_LINE_BYTES = 2 * 2**20
 MOST_ALTERNATIVES = 64
 """Above the largest width that can be set."""

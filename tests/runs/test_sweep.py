@@ -15,6 +15,7 @@ from lr_demo.runs.race import RunPhase
 from lr_demo.runs.sweep import MOST_VALUES, Sweep, Swept, Value, plan_points
 from lr_demo.runs.sweeping import LEFT, Sweeps
 from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
+from tests.runs.watching import wait
 
 LOOKAHEAD = RunSettings(mode=Mode.LOOKAHEAD)
 T = TypeVar("T")
@@ -116,6 +117,22 @@ def test_a_sweep_that_is_stopped_ends_its_run_and_starts_no_more(tmp_path: Path)
         assert [point.run is not None for point in sweep.points] == [True, False, False]
         (race,) = manager.races()
         assert race.run.phase is RunPhase.STOPPED
+
+
+@pytest.mark.realtime
+def test_a_run_that_starts_while_its_sweep_is_stopped_is_stopped_too(tmp_path: Path) -> None:
+    with RunManager(slow_profile(), tmp_path / "traces", hardware="a test machine") as manager:
+
+        async def act(sweeps: Sweeps) -> Sweep:
+            begun = sweeps.start("two and two", LOOKAHEAD, Swept.SEED, [1, 2])
+            await asyncio.sleep(0)  # its first run is being started, in a thread
+            sweeps.stop(begun.id)
+            return await until(sweeps, begun.id, lambda _: False)
+
+        sweep = sweeping(manager, act)
+        assert [point.run for point in sweep.points] == [None, None]
+        (race,) = manager.races()
+        assert wait(race.run) is RunPhase.STOPPED
 
 
 @pytest.mark.realtime

@@ -6,7 +6,7 @@ import { url } from "../transport.js";
 import { liveAddress } from "./address.js";
 import { when } from "./words.js";
 
-const MOST_BYTES = 64 * 2 ** 20; // as the server has it
+const MOST_BYTES = 32 * 2 ** 20; // as the server has it
 
 export class Import {
   /** @param {() => void} taken called when there is a new run */
@@ -40,7 +40,7 @@ export class Import {
     this.button.disabled = true;
     this.say(`Reading ${file.name}…`, "note");
     try {
-      if (file.size > MOST_BYTES) throw new Error("it is too large: traces of up to 64 MiB are taken");
+      if (file.size > MOST_BYTES) throw new Error("it is too large: traces of up to 32 MiB are taken");
       const answer = await fetch(url("explore/import"), { method: "POST", headers: { "content-type": "application/x-ndjson" }, body: file });
       const said = await answer.json().catch(() => null);
       if (!answer.ok) throw new Error(typeof said?.detail === "string" ? said.detail : `the server answered ${answer.status}`);
