@@ -156,7 +156,7 @@ class Sweeps:
         self._set(sweep, number, phase=race.run.phase, problem=problem, figures=figures)
 
     async def _start(self, prompt: str, settings: RunSettings) -> Race:
-        """Start a run, in a thread, for recorded baselines are looked for on disk. One that comes too late is stopped."""
+        """Start a run, in a thread, for baselines are looked for on disk. One that comes too late is stopped."""
         starting = asyncio.create_task(asyncio.to_thread(self._manager.start, prompt, settings))
         try:
             return await asyncio.shield(starting)

@@ -43,7 +43,7 @@ def _recorded(traces: Path) -> None:
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
     """A trace that somebody else made."""
-    story = ScriptedStory([f"{HOSTILE}\n\n", "End."], ["Other.\n\n", "End."])
+    story = ScriptedStory([f"{HOSTILE}\n\n", "End."], [f"{HOSTILE}\n\n", "End."])
     record(tmp_path, "theirs1", prompt=HOSTILE, simulated=False, story=story, models={"target": HOSTILE})
     return tmp_path / "theirs1.jsonl"
 
