@@ -37,7 +37,7 @@ class ComparedStep:
     relation: Relation | None
     """None for the first run's."""
     note: str
-    """Who judged it so, or what the two come to."""
+    """Who judged it so, or the last numbers of the two."""
 
 
 def aligned(states: Sequence[RunState]) -> list[tuple[ComparedStep | None, ...]]:
@@ -73,7 +73,10 @@ def _relate(state: RunState, step: CommittedStep, first: RunState, reference: Co
     ours, theirs = conclusion(text), conclusion(other)
     if ours is None or theirs is None:
         return Relation.DIFFERENT, ""
-    return Relation.DIFFERENT, f"both come to {ours:f}" if ours == theirs else f"comes to {ours:f}, not to {theirs:f}"
+    return (
+        Relation.DIFFERENT,
+        f"same last number, {ours:f}" if ours == theirs else f"last number {ours:f}, not {theirs:f}",
+    )
 
 
 def _verdict(state: RunState, position: int, pair: set[str]) -> tuple[Relation, str] | None:

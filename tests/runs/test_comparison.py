@@ -35,7 +35,7 @@ def test_each_step_is_held_against_the_first_run_s_step_of_the_same_number(tmp_p
         [None, equal, equal],
     ]
     assert [step.note for step in rows[1] if step] == ["", "said the judge verifier 1.00", ""]
-    assert [step.note for step in rows[2] if step] == ["", "", "comes to 76, not to 75"]
+    assert [step.note for step in rows[2] if step] == ["", "", "last number 76, not 75"]
 
 
 def test_the_verdict_of_either_run_counts(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_without_a_verdict_other_words_are_different_even_with_the_same_result(t
     drafts = run(tmp_path, "drafts1", ScriptedStory(DRAFT, DRAFT), Mode.AUTOREGRESSIVE)
     row = aligned([plain, drafts])[1]
     assert row[1] is not None
-    assert (row[1].relation, row[1].note) == (Relation.DIFFERENT, "both come to 84")
+    assert (row[1].relation, row[1].note) == (Relation.DIFFERENT, "same last number, 84")
 
 
 def test_runs_of_other_lengths_leave_gaps(tmp_path: Path) -> None:

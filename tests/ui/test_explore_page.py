@@ -128,6 +128,17 @@ def test_runs_are_chosen_and_compared_side_by_side(page: Page, site: str) -> Non
     expect(line(page, "race1").get_by_role("checkbox")).to_be_checked()
 
 
+def test_where_a_run_has_no_such_step_its_column_says_so(page: Page, site: str) -> None:
+    visit(page, site, "?compare=long1,race1")
+    missing = page.locator(".aligned .line").nth(10).locator(".cell").nth(1)
+    expect(missing).to_have_text("– no step –")
+    beside = missing.locator("xpath=preceding-sibling::div[1]").bounding_box()
+    box = missing.bounding_box()
+    assert beside is not None
+    assert box is not None
+    assert box["x"] >= beside["x"] + beside["width"]
+
+
 def test_more_than_six_runs_cannot_be_chosen(page: Page, site: str) -> None:
     visit(page, site)
     boxes = page.locator(".runs input[type=checkbox]")

@@ -41,7 +41,7 @@ export class AlignedSteps {
     const [first] = row;
     return el("div.line", { role: "row" },
       el("span.number", { role: "rowheader" }, String(number + 1)),
-      ...row.map((step, i) => (step ? cell(step, i && first, this.runs[i]) : el("div.cell.none", { role: "cell" }, "– no step –"))));
+      ...row.map((step, i) => (step ? cell(step, i && first, this.runs[i]) : el("div.cell.missing", { role: "cell" }, "– no step –"))));
   }
 }
 
