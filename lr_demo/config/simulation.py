@@ -74,6 +74,14 @@ class SimulatedCosts(Strict):
         changes = [f"{name} {getattr(self, name):g}" for name in self.edited]
         return f"{self.title}, {self.workload}" + (f", edited: {', '.join(changes)}" if changes else "")
 
+    def of_sheet(self) -> dict[str, float]:
+        """The sheet's figures, by name.
+
+        Raises:
+            ConfigError: the sheet cannot be read any more.
+        """
+        return _figures(load_cost_sheet(str(sheet_file(self.sheet))), self.workload)
+
     def with_figures(self, figures: Mapping[str, float]) -> "SimulatedCosts":
         """These costs with some figures changed; one that is the sheet's is an edit no more.
 

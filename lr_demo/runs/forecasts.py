@@ -6,7 +6,7 @@ from lr_demo.config import Mode, Profile
 from lr_demo.events import RunStatus
 from lr_demo.forecast import Expectation, best_choice, expectation
 from lr_demo.prediction import Choice, predict
-from lr_demo.runs.probes import ProbeRecord, ProbeStore
+from lr_demo.runs.probes import ProbeRecord, ProbeStore, stated_probe
 from lr_demo.runs.race import Race
 from lr_demo.runs.traces import TraceStore
 from lr_demo.runs.workloads import counts_of, recorded_workload, workload_of
@@ -30,12 +30,12 @@ class Forecast:
 def race_forecast(
     race: Race, profile: Profile, hardware: str, probes: ProbeStore, traces: TraceStore
 ) -> Forecast | None:
-    """What was to be expected of a race's run; None without a probe of what it needs, and for SpecReason."""
+    """What was to be expected of a race's run; None without costs of what it needs, and for SpecReason."""
     run = race.run
     started, settings = run.started, run.settings
     if settings.mode is Mode.SPECREASON or (started is not None and started.profile != profile.name):
         return None
-    probe = probes.find(profile, hardware)
+    probe = stated_probe(profile, settings, hardware) or probes.find(profile, hardware)
     if probe is None or (settings.mode.speculates_tokens and not probe.proposals):
         return None
     if settings.mode.compares_steps and probe.costs.draft is None:

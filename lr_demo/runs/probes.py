@@ -8,9 +8,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lr_demo.config import DraftedSpeculation, EndpointServer, Profile, Proposals, RunSettings
+from lr_demo.cost_sheet import told
 from lr_demo.errors import ConfigError, LookaheadError
 from lr_demo.prediction import Costs
 from lr_demo.serving.cache import CACHE_VARIABLE, Cache
+from lr_demo.theory import accepted_mean
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class ProbeRecord(BaseModel):
     """Stands for the servers: another one, and the probe is of no use."""
     hardware: str
     measured_at: str
-    """Wall-clock time, ISO 8601 with zone."""
+    """Wall-clock time, ISO 8601 with zone; empty where the costs are stated ones."""
     seconds: float
     simulated: bool
     verifier: str
@@ -103,3 +105,25 @@ def proposals_of(profile: Profile, settings: RunSettings) -> tuple[int, bool]:
     if isinstance(server.speculation, DraftedSpeculation) and settings.proposals is Proposals.NGRAM:
         return server.speculation.ngram_tokens, False
     return server.speculation.tokens, drafted
+
+
+def stated_probe(profile: Profile, settings: RunSettings, hardware: str) -> ProbeRecord | None:
+    """What a probe of simulated servers would come to, from their stated costs; None where there are none."""
+    stated = profile.simulation.costs
+    if stated is None:
+        return None
+    costs, work = told(stated)
+    proposals, drafted = proposals_of(profile, settings)
+    return ProbeRecord(
+        profile=profile.name,
+        fingerprint=probe_fingerprint(profile),
+        hardware=hardware,
+        measured_at="",
+        seconds=0.0,
+        simulated=True,
+        verifier=settings.verifier.value,
+        costs=costs,
+        proposals=proposals,
+        drafted=drafted,
+        tokens_a_pass=accepted_mean(work.token_acceptance, proposals + 1),
+    )

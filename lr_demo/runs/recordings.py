@@ -91,5 +91,5 @@ def simulation_in_words(profile: Profile, prompt: str) -> str:
     if costs is None:
         return ""
     text = recorded_text(profile, prompt)
-    said = f"text {text.source}" if text is not None else "text invented"
-    return f"costs {costs.in_words} · {said}"
+    said = text.source if text is not None else "invented"
+    return f"Costs: {costs.in_words}. Text: {said}."

@@ -18,7 +18,7 @@ from lr_demo.config import (
     VerifierKind,
     parse_settings,
 )
-from lr_demo.ui.examples import EXAMPLES
+from lr_demo.ui.examples import examples_of
 
 Update = dict[str, object]
 """What `gr.update` makes."""
@@ -96,17 +96,29 @@ class Controls:
         updates[self.threshold]["value"] = settings.effective_threshold
         return updates
 
+    def offer(self, profile: Profile, prompt: str) -> dict[Component, Update]:
+        """Updates that offer a profile's examples; a problem that it cannot show gives way to the first of them."""
+        examples = examples_of(profile)
+        shown = next((each for each in examples if each.prompt == prompt.strip()), None)
+        update = _examples(profile)
+        if profile.replays and shown is None:
+            shown = examples[0]
+            return {
+                self.example: gr.update(value=shown.title, **update),
+                self.prompt: gr.update(value=shown.prompt),
+            }
+        return {self.example: gr.update(value=(shown or examples[0]).title, **update), self.prompt: gr.update()}
+
 
 def build_controls(profile: Profile) -> Controls:
     """The form's components, in the layout context they are to appear in."""
     defaults = fitting(profile, profile.defaults)
     mode = defaults.mode
     offered = _offered(profile, defaults)
-    example = gr.Dropdown(
-        [item.title for item in EXAMPLES], value=EXAMPLES[0].title, label="Example problems", elem_id="ll-example"
-    )
+    examples = examples_of(profile)
+    example = gr.Dropdown(value=examples[0].title, label="Example problems", elem_id="ll-example", **_examples(profile))
     prompt = gr.Textbox(
-        EXAMPLES[0].prompt,
+        examples[0].prompt,
         label="Problem",
         lines=5,
         max_lines=12,
@@ -205,6 +217,12 @@ def fitting(profile: Profile, settings: RunSettings) -> RunSettings:
         verifier = preferred.verifier if preferred.verifier in verifiers else verifiers[0]
         settings = settings.model_copy(update={"verifier": verifier, "threshold": None})
     return settings
+
+
+def _examples(profile: Profile) -> Update:
+    """What the list of examples offers, and says."""
+    info = "Recorded with real models. No model runs here, so nothing else can be solved." if profile.replays else None
+    return {"choices": [each.title for each in examples_of(profile)], "info": info}
 
 
 def _offered(profile: Profile, settings: RunSettings) -> dict[str, Update]:

@@ -1,6 +1,9 @@
-"""Problems of our own to try: none is taken from a benchmark."""
+"""Problems to try: our own, none of them taken from a benchmark, or those that a profile has recorded."""
 
 from dataclasses import dataclass
+
+from lr_demo.config import Profile
+from lr_demo.runs.recordings import INVENTED, recordings
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,15 @@ EXAMPLES = (
         "$163.50 in all. The stall costs $18. How many jars of each did she sell, and what is left after the stall?",
     ),
 )
+
+
+def examples_of(profile: Profile) -> tuple[Example, ...]:
+    """What can be tried with a profile.
+
+    Raises:
+        ConfigError: its recordings' index is wrong.
+        TraceError: a recording cannot be read.
+    """
+    if not profile.replays:
+        return EXAMPLES
+    return (*(Example(each.title, each.text.prompt) for each in recordings()), Example("Invented text, long", INVENTED))

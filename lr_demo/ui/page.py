@@ -12,11 +12,12 @@ import gradio as gr
 from gradio.components import Component
 
 from lr_demo.config import Mode, VerifierKind
-from lr_demo.errors import UserError
+from lr_demo.errors import ConfigError, UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
 from lr_demo.ui.controls import Controls, Update, applicable, build_controls
-from lr_demo.ui.examples import EXAMPLES
+from lr_demo.ui.cost_form import CostForm, build_cost_form, readable
+from lr_demo.ui.examples import examples_of
 from lr_demo.ui.explore_page import add_explore_page
 from lr_demo.ui.fleet_page import add_fleet_page
 from lr_demo.ui.learn_page import add_learn_page
@@ -43,6 +44,7 @@ def build_page(manager: RunManager) -> gr.Blocks:
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-form", min_width=260):
                 controls = build_controls(profile)
+                costs = build_cost_form(profile)
                 with gr.Row(elem_classes="ll-buttons"):
                     run = gr.Button("▶ Run", variant="primary", elem_id="ll-run", min_width=80)
                     stop = gr.Button("■ Stop", variant="secondary", elem_id="ll-stop", interactive=False, min_width=80)
@@ -61,7 +63,8 @@ def build_page(manager: RunManager) -> gr.Blocks:
                     elem_id="ll-stage",
                 )
         _wire(manager, controls, run=run, stop=stop, problem=problem, stage=stage)
-        _follow_profile(manager, controls, top)
+        _wire_costs(manager, controls, costs, problem)
+        _follow_profile(manager, controls, costs, top)
     add_learn_page(page, profile)
     add_explore_page(page, profile)
     add_fleet_page(page, profile)
@@ -139,8 +142,9 @@ def _wire(
         return applicable(controls, manager.profile, mode, verifier)
 
     def take_example(title: str) -> Update:
-        chosen: Update = gr.update(value=next(example.prompt for example in EXAMPLES if example.title == title))
-        return chosen
+        chosen = next((each.prompt for each in examples_of(manager.profile) if each.title == title), None)
+        taken: Update = gr.update() if chosen is None else gr.update(value=chosen)
+        return taken
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     started: list[Component] = [stage, stop, problem, controls.remeasure]
@@ -162,18 +166,51 @@ def _wire(
     stage.linked(fill, outputs=[*(controls.all() - {controls.example}), problem], **private)
 
 
-def _follow_profile(manager: RunManager, controls: Controls, top: gr.HTML) -> None:
+def _wire_costs(manager: RunManager, controls: Controls, costs: CostForm, problem: gr.HTML) -> None:
+    """Costs that are applied make another profile, of which the masthead hears; the form stays as it is."""
+
+    def switch(values: Values, figures: Mapping[str, float]) -> Update:
+        try:
+            profile = manager.profile
+            manager.switch_profile(profile.with_costs(figures, controls.read(values, profile)))
+        except ConfigError as error:
+            gr.Warning(html.escape(readable(error)), title="Costs not applied")
+            refused: Update = gr.update(value=readable(error))
+            return refused
+        said: Update = gr.update(value="")
+        return said
+
+    def apply(values: Values) -> Update:
+        try:
+            return switch(values, costs.read(values, manager.profile))
+        except ConfigError as error:
+            refused: Update = gr.update(value=str(error))
+            return refused
+
+    def restore(values: Values) -> Update:
+        told = manager.profile.simulation.costs
+        return switch(values, told.of_sheet() if told is not None else {})
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    given = {*controls.all(), *costs.figures.values()}
+    costs.apply.click(apply, inputs=given, outputs=problem, **private)
+    costs.restore.click(restore, inputs=controls.all(), outputs=problem, **private)
+
+
+def _follow_profile(manager: RunManager, controls: Controls, costs: CostForm, top: gr.HTML) -> None:
     """The form fits the profile that runs are started on."""
 
-    def refit(news: gr.EventData) -> Updates:
+    def refit(prompt: str, news: gr.EventData) -> dict[Component | gr.Accordion, Update]:
         """The profile's defaults; for a page that is opened with a race, that race's settings."""
         settings = manager.profile.defaults
         if news.race:
             with suppress(UserError):  # the stage says that there is no such race
                 settings = manager.race(str(news.race)).run.settings
-        return controls.show(manager.profile, settings)
+                prompt = manager.race(str(news.race)).run.prompt
+        profile = manager.profile
+        return {**controls.show(profile, settings), **controls.offer(profile, prompt), **costs.show(profile)}
 
-    settings: list[Component] = list(controls.settings().values())
+    fitted = [*controls.settings().values(), controls.remeasure, controls.example, controls.prompt, *costs.outputs()]
     top.switched(
-        refit, outputs=[*settings, controls.remeasure], queue=False, api_visibility="private", show_progress="hidden"
+        refit, inputs=controls.prompt, outputs=fitted, queue=False, api_visibility="private", show_progress="hidden"
     )

@@ -9,6 +9,7 @@ from lr_demo.forecast import bottleneck_words, setting_words
 from lr_demo.runs.forecasts import Forecast
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.runs.recordings import simulation_in_words
 from lr_demo.runs.roles import speculation_in_words
 
 VERIFIER_NAMES = {
@@ -41,6 +42,8 @@ class ProfileView(View):
     description: str
     models: list[str]
     simulated: bool
+    simulation: str
+    """The cost model's name where the costs are stated ones; else empty."""
     on_demand: list[str]
     """Servers that start when a run first needs them."""
 
@@ -59,6 +62,8 @@ class RaceView(View):
     labels: list[str]
     """The settings in words."""
     simulated: bool
+    simulation: str
+    """What a simulated run's times and text are made of, in words, where that can be named."""
     recorded: bool
     run: RunView
     baseline: RunView | None
@@ -108,6 +113,7 @@ def profile_view(profile: Profile) -> ProfileView:
         description=profile.description,
         models=[] if profile.simulated else models,
         simulated=profile.simulated,
+        simulation=profile.simulation.costs.in_words if profile.simulation.costs is not None else "",
         on_demand=[name for name, server in profile.servers.items() if getattr(server, "on_demand", False)],
     )
 
@@ -121,6 +127,7 @@ def race_view(race: Race, profile: Profile | None) -> RaceView:
         mode=race.run.settings.mode,
         labels=[*setting_labels(race.run.settings), *_race_labels(race, profile)],
         simulated=started.simulated if started is not None else profile is not None and profile.simulated,
+        simulation=_simulation(race, profile),
         recorded=race.run.recorded,
         run=_run_view(race.run),
         baseline=_run_view(race.baseline) if race.baseline is not None else None,
@@ -193,6 +200,13 @@ def _race_labels(race: Race, profile: Profile | None) -> list[str]:
     elif race.baseline is not None:
         labels.append("one lane after the other")
     return labels
+
+
+def _simulation(race: Race, profile: Profile | None) -> str:
+    """At which costs its run is simulated, and what was recorded where; empty for one that is not."""
+    if race.run.started is not None:
+        return race.run.started.simulation
+    return simulation_in_words(profile, race.run.prompt) if profile is not None else ""
 
 
 def _run_view(handle: RunHandle) -> RunView:

@@ -57,10 +57,11 @@ export class Card {
     this.cut = el("span.tag", { title: "The step reached the step cap before a boundary." }, "✂ cut by the step cap");
     this.meta = el("span.meta");
     this.body = el("div.body");
+    this.top = el("div.top", {}, this.icon, this.word, el("span.where", {}, `step ${position.step + 1}`), this.badge, this.cut, this.note, this.meta);
     this.node = el(
       "article.card",
       { "data-step": position.step + 1 },
-      el("div.top", {}, this.icon, this.word, el("span.where", {}, `step ${position.step + 1}`), this.badge, this.cut, this.note, this.meta),
+      this.top,
       this.body,
     );
     this.sides = new Map();
@@ -129,6 +130,10 @@ export class Card {
       this.body.append(aside("what the target wrote", target));
     }
     show(this.cut, step.finish === "step_cap");
+    if (step.origin) {
+      this.node.dataset.origin = step.origin.split(":")[0];
+      this.top.title = `Text ${step.origin}`;
+    }
     const took = step.ended === null ? "" : ` · ${seconds(step.ended - step.started)}`;
     setText(this.meta, `${count(committed.tokens, "token")}${took}`);
   }

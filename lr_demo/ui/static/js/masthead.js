@@ -58,6 +58,7 @@ export class Masthead {
   name(profile) {
     setText(this.summary, [profile.name, ...profile.models].join(" · "));
     this.summary.title = profile.description;
+    this.measured.title = profile.simulation ? `No model runs. Stated costs: ${profile.simulation}.` : "";
     setText(this.measured, profile.simulated ? "◇ simulated models" : "● measured here");
     show(this.measured, !["learn", "explore"].includes(this.page)); // what is there says so itself
     this.measured.dataset.look = profile.simulated ? "simulated" : "measured";

@@ -27,6 +27,11 @@ export function loadPlotly() {
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
 
+let stamp = ""; // what every chart says behind its curves, in a picture of it too
+
+/** @param {string} words such as "simulated"; empty for none */
+export const stampCharts = (words) => (stamp = words);
+
 /** What all charts look like. */
 export function layout(palette, extra) {
   const axis = { gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, fixedrange: true };
@@ -38,10 +43,13 @@ export function layout(palette, extra) {
     showlegend: false,
     hoverlabel: { bgcolor: palette.panel, bordercolor: palette.line, font: { color: palette.ink } },
     ...extra,
+    annotations: [...(extra.annotations ?? []), ...stamps(palette)],
     xaxis: { ...axis, ...extra.xaxis },
     yaxis: { ...axis, ...extra.yaxis },
   };
 }
+
+const stamps = (palette) => (stamp ? [{ text: stamp, xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, opacity: 0.22, font: { size: 30, color: palette.judge } }] : []);
 
 export const react = (Plotly, node, data, shape) => Plotly.react(node, data, shape, CONFIG);
 

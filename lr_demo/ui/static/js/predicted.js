@@ -37,6 +37,6 @@ function sentence(said, measured) {
   }
   parts.push(`. It is held back most by ${said.bottleneck}.`);
   if (said.best_gain > 1.03) parts.push(` Best is expected of ${said.best}: ${factor(said.best_speedup)}.`);
-  parts.push(` From ${said.simulated ? "simulated " : ""}costs probed ${moment(said.probed_at)}; acceptance ${said.acceptance_source}.`);
+  parts.push(` From ${said.probed_at ? `${said.simulated ? "simulated " : ""}costs probed ${moment(said.probed_at)}` : "the stated costs"}; acceptance ${said.acceptance_source}.`);
   return parts.join("");
 }

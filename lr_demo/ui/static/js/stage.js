@@ -3,6 +3,7 @@
 import { el, setText, show } from "./dom.js";
 import { factor, MODES } from "./format.js";
 import { verdictOf } from "./explain.js";
+import { Simulated } from "./simulated.js";
 import { Predicted } from "./predicted.js";
 import { Race } from "./race.js";
 import { Saving } from "./saving.js";
@@ -24,6 +25,7 @@ export class Stage {
     this.problem = el("h2.problem", {}, "No race yet");
     this.chips = el("div.chips");
     this.badge = el("span.chip.measured", { hidden: true });
+    this.banner = new Simulated(root);
     this.replay = el("button.quiet", { type: "button", hidden: true, onclick: () => this.again() }, "↻ replay");
     this.skip = el("button.quiet", { type: "button", hidden: true, onclick: () => this.race.skip() }, "skip to the end");
     this.saving = new Saving();
@@ -34,6 +36,7 @@ export class Stage {
     this.others = el("div.others", { hidden: true });
     this.race = new Race(this);
     root.replaceChildren(
+      this.banner.node,
       el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay, this.saving.node), this.chips),
       this.noticeList, this.others, this.race.node, this.why, this.predicted.node, this.race.charts.node, this.announcer,
     );
@@ -107,6 +110,7 @@ export class Stage {
 
   simulated(is) {
     show(this.badge, true);
+    this.banner.say(is, this.info?.simulation ?? "");
     const look = is ? "simulated" : this.info?.recorded ? "recorded" : "measured";
     if (this.badge.dataset.look === look) return;
     this.badge.dataset.look = look;

@@ -99,6 +99,7 @@ export class RunState {
         step.tokens = event.count;
         step.text = event.text;
         step.finish = event.finish;
+        step.origin = event.origin ?? "";
         step.ended = event.t;
         step.phase = "complete";
         step.pieces = [];
