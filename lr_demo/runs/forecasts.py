@@ -30,7 +30,7 @@ class Forecast:
 def race_forecast(
     race: Race, profile: Profile, hardware: str, probes: ProbeStore, traces: TraceStore
 ) -> Forecast | None:
-    """What was to be expected of a race's run; None without costs of what it needs, and for SpecReason."""
+    """What was to be expected of a race's run; None where no costs are probed or stated, and for SpecReason."""
     run = race.run
     started, settings = run.started, run.settings
     if settings.mode is Mode.SPECREASON or (started is not None and started.profile != profile.name):
