@@ -32,7 +32,7 @@ export class Predicted {
 function sentence(said, measured) {
   const parts = [`Predicted: ${rate(said.tokens_per_s)} tokens/s, ${factor(said.speedup)} plain decoding`];
   if (Number.isFinite(measured)) {
-    parts.push(`; measured: ${rate(measured)} tokens/s (${factor(measured / said.tokens_per_s)} what was predicted`);
+    parts.push(`; ${said.probed_at ? "measured" : "simulated"}: ${rate(measured)} tokens/s (${factor(measured / said.tokens_per_s)} what was predicted`);
     parts.push(said.hindsight ? `; with the acceptance and steps of this very run ${rate(said.hindsight)} were to be expected)` : ")");
   }
   parts.push(`. It is held back most by ${said.bottleneck}.`);

@@ -262,7 +262,7 @@ export class Race {
     const { left } = this;
     const start = left.lane.state.started ?? left.queue.started;
     const how = this.info.at_once ? ", at the same time" : this.info.baseline_cached ? ", cached" : "";
-    const when = start ? `measured ${moment(start.started_at)}${how}` : "";
+    const when = start ? `${start.simulated ? "simulated" : "measured"} ${moment(start.started_at)}${how}` : "";
     if (!start) left.head.chip(left.status === "stopped" ? "stopped" : "queued", "queued");
     else if (this.replaying && this.info.at_once && !left.done) left.head.chip("replay · both ran at once", "live");
     else if (this.ghost && !left.done) left.head.chip(`ghost · ${when}`, "ghost", "The recorded run, replayed at its own pace.");
