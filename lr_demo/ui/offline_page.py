@@ -11,6 +11,8 @@ import html
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 
 from plotly.offline import get_plotlyjs
 
@@ -36,21 +38,16 @@ def offline_page(race: Race) -> str:
 
     Mathematics is rendered here, since the page has nobody to ask.
     """
-    script = bundle(_ENTRY, text_of, _INSTEAD)
-    charts = get_plotlyjs()
-    policy = (
-        f"default-src 'none'; script-src {_digest(script)} {_digest(charts)}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
+    shell = _shell()
     prompt = re.sub(r"\s+", " ", race.run.prompt)[:_MOST_TITLE]
-    blocks = {"ll-data": _data(race), "ll-charts": json.dumps(_packed(charts))}
+    blocks = {"ll-data": _data(race), "ll-charts": shell.charts}
     return "\n".join(
         (
             "<!doctype html>",
             '<html lang="en">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{shell.policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{html.escape(prompt)} · Lookahead Live</title>",
             f"<style>\n{_styles()}</style>",
@@ -59,12 +56,34 @@ def offline_page(race: Race) -> str:
             '<div id="ll-offline"><noscript>This page shows a recorded run with scripts of its own: '
             "allow them, they connect to nothing.</noscript></div>",
             *(f'<script type="application/json" id="{key}">{block}</script>' for key, block in blocks.items()),
-            f'<script type="module">{script}</script>',
+            f'<script type="module">{shell.script}</script>',
             "</body>",
             "</html>",
             "",
         )
     )
+
+
+@dataclass(frozen=True)
+class _Shell:
+    """What is the same in every file."""
+
+    script: str
+    charts: str
+    """Plotly.js, packed, as JSON."""
+    policy: str
+
+
+@cache
+def _shell() -> _Shell:
+    script = bundle(_ENTRY, text_of, _INSTEAD)
+    charts = get_plotlyjs()
+    policy = (
+        f"default-src 'none'; script-src {_digest(script)} {_digest(charts)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    packed = base64.b64encode(gzip.compress(charts.encode(), 9, mtime=0)).decode()
+    return _Shell(script, json.dumps(packed), policy)
 
 
 def _data(race: Race) -> str:
@@ -114,8 +133,3 @@ def _digest(script: str) -> str:
     if re.search("</script|<!--", script, re.IGNORECASE):
         raise BundleError("a script holds '</script' or '<!--': it cannot stand in a page")
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _packed(text: str) -> str:
-    """Gzip in base64, the same bytes every time."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
