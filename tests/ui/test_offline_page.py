@@ -105,6 +105,7 @@ def test_mathematics_is_rendered_beforehand(tmp_path: Path) -> None:
         (r"a \(x^2\) b", {("x^2", False)}),
         ("$$\na + b\n$$", {("\na + b\n", True)}),
         ("$5 and $x$", {("x", False)}),
+        ("pay $5 and then some$x$", {("x", False)}),
         (r"\boxed{a{b}\}c} and \boxed{open", {(r"\boxed{a{b}\}c}", False)}),
         ("\\begin{aligned}\na &= b\n\\end{aligned}\nrest", {("\\begin{aligned}\na &= b\n\\end{aligned}", True)}),
         ("no mathematics", set()),
