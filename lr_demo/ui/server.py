@@ -25,6 +25,7 @@ from lr_demo.ui.look import FAVICON, THEME, head
 from lr_demo.ui.page import build_page
 from lr_demo.ui.routes import api_router
 from lr_demo.ui.static_files import static_router
+from lr_demo.ui.theory_routes import theory_router
 
 
 def build_app(manager: RunManager) -> FastAPI:
@@ -41,6 +42,7 @@ def build_app(manager: RunManager) -> FastAPI:
     app.include_router(learn_router(Lessons()))
     app.include_router(explore_router(manager, sweeps))
     app.include_router(export_router(manager))
+    app.include_router(theory_router())
     app.include_router(static_router())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off
