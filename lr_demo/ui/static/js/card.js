@@ -7,6 +7,8 @@ import { describe, LOOKS, verdictBadge } from "./outcome.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
 
+const ENDED = { rejected: "✗ rejected", cancelled: "⊘ cancelled", accepted: "✓ agrees" };
+
 /** One growing text of a live card: the draft's or the target's. */
 class Side {
   constructor(label, role) {
@@ -18,6 +20,7 @@ class Side {
     this.step = null;
     this.taken = 0; // pieces of the step that are shown
     this.complete = false;
+    this.compared = false;
   }
 
   update(step) {
@@ -25,6 +28,7 @@ class Side {
       this.step = step;
       this.taken = 0;
       this.complete = false;
+      this.compared = false;
       this.words.replaceChildren();
       this.growing = new GrowingText(this.words);
       this.words.append(this.caret);
@@ -41,7 +45,24 @@ class Side {
       this.taken = step.pieces.length;
     }
     this.node.classList.toggle("done", step.ended !== null);
-    this.node.classList.toggle("dropped", step.phase === "rejected" || step.phase === "cancelled");
+  }
+
+  /** What became of the step, in a word beside its label. */
+  became(name) {
+    const word = ENDED[this.step.phase] ?? "";
+    setText(this.label, word ? `${name} ${word}` : name);
+    this.node.classList.toggle("dropped", this.step.phase === "rejected" || this.step.phase === "cancelled");
+  }
+
+  /** Marks the words that are not in the other's text, once both are complete. */
+  compare(other) {
+    if (this.compared || !this.complete || other.ended === null) return;
+    this.compared = true;
+    const text = stepText(this.step);
+    const ranges = differingRanges(text, stepText(other));
+    if (!ranges.length) return;
+    this.words.replaceChildren();
+    appendRich(this.words, text, ranges);
   }
 }
 
@@ -60,7 +81,7 @@ export class Card {
     this.top = el("div.top", {}, this.icon, this.word, el("span.where", {}, `step ${position.step + 1}`), this.badge, this.cut, this.note, this.meta);
     this.node = el(
       "article.card",
-      { "data-step": position.step + 1 },
+      { "data-step": position.step + 1, "data-position": position.id, tabindex: "-1" },
       this.top,
       this.body,
     );
@@ -80,25 +101,34 @@ export class Card {
       show(this.icon, icon !== "");
       show(this.word, word !== "");
     }
-    const beneath = kind === "corrected"; // its reason stands with the rejected draft
+    const beneath = kind === "corrected" || kind === "accepted"; // the reason stands below, with the other's text
     setText(this.note, beneath ? "" : note);
     show(this.note, !beneath && note !== "");
     if (this.note.title !== note) this.note.title = note;
     const asked = Boolean(verdict) && verdict.method !== "identical" && verdict.method !== "ending";
     show(this.badge, asked);
-    if (asked) setText(this.badge, verdictBadge(verdict));
+    if (asked) {
+      setText(this.badge, verdictBadge(verdict));
+      this.badge.title = verdict.reason ?? "";
+    }
     if (this.position.committed) this.finish();
     else this.grow();
   }
 
   grow() {
     const { drafts, target } = this.position;
-    drafts.forEach((draft, i) => draft && this.side(`draft ${i}`, drafts.length > 1 ? `draft ${i + 1}` : "draft", "draft").update(draft));
-    if (target) this.side("target", this.plain ? "" : "target", "target").update(target);
+    const written = drafts.filter(Boolean);
+    const beside = target ? this.side("target", this.plain ? "" : "target", "target", target) : null;
+    drafts.forEach((draft, i) => {
+      if (!draft) return;
+      const side = this.side(`draft ${i}`, drafts.length > 1 ? `draft ${i + 1}` : "draft", "draft", draft);
+      if (target) side.compare(target);
+    });
+    if (beside && written.length === 1) beside.compare(written[0]);
     this.body.className = this.sides.size > 1 ? "body split" : "body";
   }
 
-  side(key, label, role) {
+  side(key, label, role, step) {
     let side = this.sides.get(key);
     if (!side) {
       side = new Side(label, role);
@@ -107,7 +137,8 @@ export class Card {
       if (target && role === "draft") this.body.insertBefore(side.node, target.node);
       else this.body.append(side.node);
     }
-    if (side.label.textContent !== label) setText(side.label, label);
+    side.update(step);
+    side.became(label);
     return side;
   }
 
@@ -120,15 +151,17 @@ export class Card {
     this.body.className = "body";
     const words = el("div.words");
     const text = stepText(step);
-    appendRich(words, text);
+    const refused = drafts.filter((draft) => draft && draft !== step && draft.phase === "rejected");
+    appendRich(words, text, committed.outcome === "corrected" && refused.length === 1 ? differingRanges(text, stepText(refused[0])) : []);
     this.body.replaceChildren(words);
     drafts.forEach((draft, i) => {
-      if (!draft || draft === step || draft.phase !== "rejected") return;
-      this.body.append(rejected(draft, text, drafts.length > 1 ? `draft ${i + 1}` : "draft"));
+      if (refused.includes(draft)) this.body.append(rejected(draft, text, drafts.length > 1 ? `draft ${i + 1}` : "draft"));
     });
-    if (committed.outcome === "accepted" && step.verdict?.method !== "identical" && target?.ended != null && target.phase !== "cancelled") {
-      this.body.append(aside("what the target wrote", target));
-    }
+    const { verdict } = step;
+    const judged = committed.outcome === "accepted" && verdict?.method !== "identical";
+    if (judged && target?.ended != null && target.phase !== "cancelled") {
+      this.body.append(aside(["what the target wrote", verdict?.reason].filter(Boolean).join(" · "), target, text));
+    } else if (judged && verdict?.reason) this.body.append(el("p.reason", {}, verdict.reason));
     show(this.cut, step.finish === "step_cap");
     if (step.origin) {
       this.node.dataset.origin = step.origin.split(":")[0];
@@ -147,12 +180,13 @@ function rejected(draft, kept, label) {
   return el("div.rejected", {}, el("span.label", {}, reason ? `✗ ${label}: ${reason}` : `✗ ${label}`), words);
 }
 
-/** Text that is there when asked for. */
-function aside(text, step) {
+/** Text that is there when asked for, with the words marked that `kept` does not have. */
+function aside(text, step, kept) {
   const { node, title } = disclosure("aside", (content) => {
     if (content.childNodes.length) return;
     const words = el("div.words");
-    appendRich(words, stepText(step));
+    const other = stepText(step);
+    appendRich(words, other, differingRanges(other, kept));
     content.append(words);
   });
   setText(title, text);

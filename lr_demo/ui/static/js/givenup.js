@@ -2,6 +2,7 @@
 
 import { disclosure, el, setText } from "./dom.js";
 import { count } from "./format.js";
+import { verdictBadge } from "./outcome.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
 
@@ -20,6 +21,7 @@ export class GivenUp {
       if (!step) continue;
       this.steps.push({ step, index: position.step });
     }
+    this.node.dataset.positions = `${this.node.dataset.positions ?? ""} ${position.id}`;
     this.update();
   }
 
@@ -38,7 +40,16 @@ export class GivenUp {
     for (const { step, index } of this.steps.slice(this.list.childNodes.length)) {
       const words = el("div.words");
       appendRich(words, stepText(step));
-      this.list.append(el("div.line", {}, el("span.label", {}, `step ${index + 1} · ${step.role}`), words));
+      this.list.append(el("div.line", { "data-position": step.position }, el("span.label", {}, `step ${index + 1} · ${step.role} · ${became(step)}`), words));
     }
   }
+}
+
+/** How a step that was given up ended. */
+function became(step) {
+  const { verdict } = step;
+  const judged = verdict ? `${verdict.accepted ? "✓" : "✗"} ${[verdictBadge(verdict), verdict.reason].filter(Boolean).join(" · ")}` : "";
+  if (step.phase === "rejected") return judged;
+  const whole = step.finish ? "⊘ not needed any more" : `⊘ cancelled after ${count(step.tokens, "token")}`;
+  return [whole, judged].filter(Boolean).join(" · ");
 }
