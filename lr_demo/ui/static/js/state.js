@@ -37,6 +37,7 @@ export class RunState {
     this.cycle = 0;
     this.t = 0;
     this.positions = new Map();
+    this.ofStep = []; // [step] the positions of that step, in the order in which they were opened
     this.answer = [];
     this.tokens = 0; // of the answer
     this.degraded = new Map();
@@ -59,6 +60,12 @@ export class RunState {
     return this.positions.get(event.position)?.drafts[event.alternative ?? 0] ?? null;
   }
 
+  open(position) {
+    position.off = this.chosen?.lookahead === 0; // decoded plainly; a draft of it is only compared
+    this.positions.set(position.id, position);
+    (this.ofStep[position.step] ??= []).push(position);
+  }
+
   apply(event) {
     this.t = event.t;
     switch (event.type) {
@@ -69,8 +76,7 @@ export class RunState {
         this.cycle = event.cycle;
         break;
       case "position_opened":
-        this.positions.set(event.position, newPosition(event, this.cycle));
-        this.positions.get(event.position).off = this.chosen?.lookahead === 0; // decoded plainly; a draft of it is only compared
+        this.open(newPosition(event, this.cycle));
         break;
       case "step_started": {
         const position = this.positions.get(event.position);
