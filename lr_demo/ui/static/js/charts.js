@@ -1,58 +1,74 @@
-// The four charts: Plotly draws, at a limited rate, one chart a frame, and only what is in sight.
+// The charts: Plotly draws, at a limited rate, one chart a frame; what is in sight first.
 
-import { drawAcceptance, drawSpeedup, drawTokens } from "./curves.js";
+import { drawByPlace, drawOverRun, drawRunLengths } from "./acceptance.js";
+import { Chart } from "./chart.js";
+import { drawSpeedup, drawTokens } from "./curves.js";
 import { el, setText, show } from "./dom.js";
+import { inspectCurve, Inspector } from "./inspect.js";
+import { Links } from "./links.js";
 import { emptyAxes, loadPlotly, whenIdle } from "./plot.js";
+import { drawSpeculation, drawTime, drawWaste } from "./shares.js";
 import { colours, onThemeChange } from "./theme.js";
 import { drawTimeline, legend } from "./timeline.js";
+import { TreeView } from "./treeview.js";
 
-const LEAST_PAUSE = 500; // ms between two drawings of a live chart
 const STAGGER = 120; // ms between the first drawings of the charts of a race
-const SHARE = 20; // a chart rests at least this many times as long as it took
 
-class Chart {
-  /** @param draw gets (Plotly, node, race, palette, chart) and returns why there is nothing to see, or "" */
-  constructor(title, hint, draw, onSeen) {
-    this.plot = el("div.plot", { role: "img", "aria-label": title });
-    this.none = el("p.none", { hidden: true });
-    this.head = el("div.charthead", {}, el("b", { role: "heading", "aria-level": "3" }, title), el("span.hint", {}, hint));
-    this.node = el("section.panel.chart", {}, this.head, el("div.plotbox", {}, this.plot, this.none));
-    this.drawWith = draw;
-    this.range = null; // seconds [from, to] that the user zoomed to
-    this.due = 0;
-    this.stale = false;
-    this.drawn = false;
-    this.seen = true;
-    new IntersectionObserver(([entry]) => {
-      this.seen = entry.isIntersecting;
-      if (this.seen && this.stale) onSeen();
-    }).observe(this.node);
-  }
+const committed = (race, position) => race.run.state.positions.get(position)?.committed ?? null;
 
-  draw(Plotly, race, palette) {
-    const began = performance.now();
-    const missing = this.drawWith(Plotly, this.plot, race, palette, this);
-    show(this.none, Boolean(missing));
-    this.plot.classList.toggle("bare", Boolean(missing));
-    if (missing) setText(this.none, missing);
-    this.drawn = true;
-    this.stale = false;
-    const now = performance.now();
-    this.due = now + Math.max(LEAST_PAUSE, SHARE * (now - began));
+/** The position of the last step of the answer that had come by then. */
+function byTime(race, t) {
+  const { answer } = race.run.state;
+  let low = 0, high = answer.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (answer[middle].committed.t <= t) low = middle + 1;
+    else high = middle;
   }
+  return low ? answer[low - 1].id : null;
 }
 
+const atTime = (value) => (race, position) => {
+  const at = committed(race, position);
+  return at && { x: at.t, y: value(race, at.t) };
+};
+const tokensAt = (race, t) => race.run.measures.tokens.at(t);
+const speedupAt = (race, t) => tokensAt(race, t) / t / race.baselineRate();
+
+const CHARTS = [
+  { key: "timeline", title: "Timeline", hint: "", draw: drawTimeline, wide: true },
+  { key: "tokens", title: "Tokens over time", hint: "tokens of the answer", draw: drawTokens, spot: atTime(tokensAt), pick: byTime },
+  { key: "speedup", title: "Speedup over time", hint: "tokens/s so far ÷ the baseline’s", draw: drawSpeedup, spot: atTime(speedupAt), pick: byTime },
+  { key: "time", title: "Where the time went", hint: "what the next step waited for", draw: drawTime },
+  { key: "waste", title: "Tokens kept and thrown away", hint: "of all that was written", draw: drawWaste },
+  { key: "place", title: "Acceptance by position", hint: "share of drafted steps kept", draw: drawByPlace },
+  {
+    key: "acceptance", title: "Acceptance over the run", hint: "share of compared steps", draw: drawOverRun,
+    spot: (race, position) => {
+      const at = committed(race, position);
+      return at && at.outcome !== "target" ? { x: at.index + 1, y: race.run.measures.acceptedShare.at(at.index + 1) } : null;
+    },
+    pick: (race, x) => race.run.state.answer[Math.round(x) - 1]?.id ?? null,
+  },
+  { key: "lengths", title: "Accepted-run lengths", hint: "accepted steps a cycle", draw: drawRunLengths },
+  { key: "speculation", title: "Token-level speculation", hint: "proposals inside the steps", draw: drawSpeculation },
+];
+
 export class Charts {
-  constructor() {
+  /** @param lane of the run, whose cards are linked with the charts */
+  constructor(lane) {
     const seen = () => this.onReady();
-    this.all = [
-      new Chart("Timeline", "", drawTimeline, seen),
-      new Chart("Tokens over time", "tokens of the answer", drawTokens, seen),
-      new Chart("Acceptance by position", "share of drafted steps kept", drawAcceptance, seen),
-      new Chart("Speedup over time", "tokens/s so far ÷ the baseline’s", drawSpeedup, seen),
-    ];
-    this.all[0].head.append(legend());
-    this.node = el("div.charts", {}, ...this.all.map((chart) => chart.node));
+    this.links = new Links(lane);
+    this.all = CHARTS.map((what) => new Chart(what, seen));
+    const [timeline] = this.all;
+    timeline.batch = true;
+    const whole = el("button.quiet.save", { type: "button", onclick: () => timeline.zoom?.(null) }, "show all");
+    timeline.hint.replaceWith(legend());
+    timeline.saving[0].before(whole);
+    this.inspector = new Inspector(timeline, this.links);
+    for (const chart of this.all) if (chart.spot) inspectCurve(chart, this.links);
+    this.tree = new TreeView(this.links);
+    this.node = el("div.charts", {}, this.tree.node, ...this.all.map((chart) => chart.node));
     this.Plotly = null;
     this.palette = null;
     this.onReady = () => {};
@@ -84,6 +100,7 @@ export class Charts {
 
   /** All charts are out of date; `now`: and none of them rests before it is drawn again. */
   touch(now = false) {
+    this.tree.stale = true;
     for (const chart of this.all) {
       chart.stale = true;
       if (now) chart.due = 0;
@@ -92,6 +109,8 @@ export class Charts {
 
   /** A new race: views that the user chose are let go. */
   reset() {
+    this.inspector.reset();
+    this.tree.reset();
     this.all.forEach((chart, i) => {
       chart.range = null;
       chart.due = performance.now() + (i + 1) * STAGGER;
@@ -99,14 +118,17 @@ export class Charts {
     this.touch();
   }
 
-  /** Draws the chart in sight that is most overdue; true while some in sight are out of date. */
+  /** Draws the chart that is most overdue, those in sight first; true while some that matter are out of date. */
   step(race) {
     if (!this.Plotly) return false;
     const now = performance.now();
-    const waiting = this.all.filter((chart) => chart.stale && chart.seen);
-    const next = waiting.filter((chart) => chart.due <= now).sort((a, b) => a.due - b.due)[0];
     this.palette ??= colours(this.node);
+    if (this.tree.step(race, now)) return true;
+    const stale = this.all.filter((chart) => chart.stale && !chart.held);
+    const inSight = stale.filter((chart) => chart.seen);
+    const waiting = inSight.length || !race.finishedShown ? inSight : stale; // out of sight too, once nothing changes any more
+    const next = waiting.filter((chart) => chart.due <= now).sort((a, b) => a.due - b.due)[0];
     next?.draw(this.Plotly, race, this.palette);
-    return waiting.length > (next ? 1 : 0);
+    return waiting.length > (next ? 1 : 0) || (race.finishedShown && stale.length > (next ? 1 : 0)) || this.tree.stale;
   }
 }

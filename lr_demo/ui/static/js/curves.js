@@ -1,7 +1,9 @@
-// The curves of a race: tokens over time, acceptance by position, speedup over time. Each returns "" or why it is empty.
+// The curves of a race: tokens over time, speedup over time. Each returns "" or why it is empty.
 
 import { MODES } from "./format.js";
+import { expected } from "./expected.js";
 import { layout, react } from "./plot.js";
+import { originLine } from "./provenance.js";
 
 const SAMPLES = 240; // points of the speedup curve
 
@@ -11,17 +13,21 @@ function label(x, y, text, color) {
   return { x, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { color, size: 12.5 }, yshift: 3 };
 }
 
-export function drawTokens(Plotly, node, race, palette) {
+export function drawTokens(Plotly, node, race, palette, chart) {
   const lanes = [];
   if (race.baseline) lanes.push([race.baseline, "AR", palette.wait]);
   lanes.push([race.run, MODES[race.mode]?.short ?? race.mode, race.baseline ? palette.ok : palette.target]);
+  if (lanes.every(([lane]) => lane.state.t === 0)) return "No token yet.";
   const annotations = [];
-  const traces = lanes.map(([lane, name, color]) => {
+  const traces = lanes.map(([lane, name, color], i) => {
     const { tokens } = lane.measures;
     const { x, y } = ends(tokens, Math.max(lane.state.t, tokens.x[tokens.x.length - 1]));
     if (y[y.length - 1] > 0) annotations.push(label(x[x.length - 1], y[y.length - 1], name, color));
-    return { x, y, name, type: "scatter", mode: "lines", line: { color, width: 2.5, shape: lane.plain ? "linear" : "hv" }, hovertemplate: `${name}: %{y} tokens after %{x:.1f} s<extra></extra>` };
+    const dash = race.baseline && i === 0 ? "dot" : "solid";
+    const from = lane.plain ? "step_delta" : "step_committed";
+    return { x, y, name, type: "scatter", mode: "lines", line: { color, width: 2.5, dash, shape: lane.plain ? "linear" : "hv" }, hovertemplate: `${name}: %{y:.0f} tokens after %{x:.1f} s${originLine(race, from)}<extra></extra>` };
   });
+  chart.says = lanes.map(([lane, name]) => `${name} ${lane.measures.tokens.last} tokens in ${lane.state.t.toFixed(1)} s`).join(", ");
   react(Plotly, node, traces, layout(palette, {
     annotations,
     xaxis: { title: { text: "seconds" }, rangemode: "tozero" },
@@ -30,26 +36,7 @@ export function drawTokens(Plotly, node, race, palette) {
   return "";
 }
 
-export function drawAcceptance(Plotly, node, race, palette) {
-  const tallies = [];
-  race.run.measures.ahead.forEach((tally, ahead) => tallies.push([ahead, tally]));
-  if (!tallies.length) return race.run.plain && race.run.state.started ? "This mode drafts no steps." : "No verdict yet.";
-  const x = tallies.map(([ahead]) => ahead);
-  const share = tallies.map(([, { accepted, rejected }]) => accepted / (accepted + rejected));
-  const text = tallies.map(([, { accepted, rejected }]) => `${accepted} of ${accepted + rejected}`);
-  const trace = {
-    type: "bar", x, y: share, text, textposition: "auto", cliponaxis: false,
-    marker: { color: palette.ok }, width: 0.6,
-    hovertemplate: "%{x} ahead: %{text} accepted<extra></extra>",
-  };
-  react(Plotly, node, [trace], layout(palette, {
-    xaxis: { title: { text: "steps ahead of the accepted text" }, dtick: 1, showgrid: false, range: [0.4, Math.max(3.6, x[x.length - 1] + 0.6)] },
-    yaxis: { range: [0, 1.08], tickformat: ".0%", tickvals: [0, 0.25, 0.5, 0.75, 1] },
-  }));
-  return "";
-}
-
-export function drawSpeedup(Plotly, node, race, palette) {
+export function drawSpeedup(Plotly, node, race, palette, chart) {
   if (!race.baseline) return "There is no baseline to compare with.";
   const rate = race.baselineRate();
   const { tokens } = race.run.measures;
@@ -64,12 +51,27 @@ export function drawSpeedup(Plotly, node, race, palette) {
   }
   const last = speedup[SAMPLES];
   const color = last >= 1 ? palette.ok : palette.fix;
-  const trace = { x: times, y: speedup, type: "scatter", mode: "lines", line: { color, width: 2.5 }, hovertemplate: "%{y:.2f}× after %{x:.1f} s<extra></extra>" };
-  react(Plotly, node, [trace], layout(palette, {
+  const trace = {
+    x: times, y: speedup, type: "scatter", mode: "lines", line: { color, width: 2.5 }, name: "measured",
+    hovertemplate: `%{y:.2f}× after %{x:.1f} s${originLine(race, "step_committed; over the baseline’s tokens/s")}<extra></extra>`,
+  };
+  const annotations = [label(end, last, `${last.toFixed(2)}×`, color)];
+  const traces = [trace];
+  const theory = expected(race);
+  if (theory) {
+    traces.push({
+      x: [first, end], y: [theory.speedup, theory.speedup], type: "scatter", mode: "lines", name: "theory",
+      line: { color: palette.judge, width: 1.8, dash: "dash" }, hovertemplate: `theory: %{y:.2f}×<br>${theory.how}<extra></extra>`,
+    });
+    annotations.push({ ...label(first, theory.speedup, `theory ${theory.speedup.toFixed(2)}×`, palette.judgeText), xanchor: "left" });
+  }
+  chart.says = `${last.toFixed(2)} times the baseline’s tokens per second${theory ? `; the theory expects ${theory.speedup.toFixed(2)} times` : ""}`;
+  const most = Math.max(theory?.speedup ?? 0, ...speedup.slice(speedup.length >> 3));
+  react(Plotly, node, traces, layout(palette, {
     shapes: [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: 1, y1: 1, line: { color: palette.wait, width: 1.5, dash: "dot" } }],
-    annotations: [label(end, last, `${last.toFixed(2)}×`, color)],
+    annotations,
     xaxis: { title: { text: "seconds" }, rangemode: "tozero" },
-    yaxis: { range: [0, Math.max(1.25, Math.max(...speedup.slice(speedup.length >> 3)) * 1.15)], ticksuffix: "×" },
+    yaxis: { range: [0, Math.max(1.25, most * 1.15)], ticksuffix: "×" },
   }));
   return "";
 }

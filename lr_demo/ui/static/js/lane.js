@@ -4,6 +4,7 @@ import { Card } from "./card.js";
 import { el, setText, show } from "./dom.js";
 import { GivenUp } from "./givenup.js";
 import { Measures } from "./measures.js";
+import { CriticalPath } from "./path.js";
 import { Spans } from "./spans.js";
 import { RunState } from "./state.js";
 
@@ -34,6 +35,7 @@ export class Lane {
     this.state = new RunState();
     this.measures = new Measures();
     this.spans = new Spans();
+    this.path = new CriticalPath();
     this.cards = new Map();
     this.open = new Set(); // positions that are not decided
     this.dirty = new Set();
@@ -58,6 +60,7 @@ export class Lane {
     this.measures.apply(event, this.state);
     this.state.apply(event);
     this.spans.apply(event, this.state);
+    this.path.apply(event, this.state);
     if (event.position !== undefined && event.type !== "cycle_started") this.dirty.add(event.position);
     if (event.type === "position_opened") this.open.add(event.position);
     else if (event.type === "step_committed") {
@@ -190,6 +193,12 @@ export class Lane {
     if (near === this.following) return;
     this.following = near;
     show(this.jump, !near);
+  }
+
+  /** No longer follows: something earlier is looked at. */
+  stay() {
+    this.following = false;
+    show(this.jump, true);
   }
 
   follow() {

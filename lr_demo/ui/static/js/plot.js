@@ -25,7 +25,7 @@ export function loadPlotly() {
   return plotly;
 }
 
-const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false };
+const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
 let stamp = ""; // what every chart says behind its curves, in a picture of it too
 
@@ -46,6 +46,7 @@ export function layout(palette, extra) {
     annotations: [...(extra.annotations ?? []), ...stamps(palette)],
     xaxis: { ...axis, ...extra.xaxis },
     yaxis: { ...axis, ...extra.yaxis },
+    ...(extra.yaxis2 && { yaxis2: { ...axis, ...extra.yaxis2 } }),
   };
 }
 

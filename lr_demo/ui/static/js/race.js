@@ -55,7 +55,7 @@ export class Race {
     this.view = view;
     this.left = new Side("Baseline");
     this.right = new Side("Run");
-    this.charts = new Charts();
+    this.charts = new Charts(this.right.lane);
     this.charts.onReady = () => this.wake();
     this.node = el("div.lanes", {}, this.left.node, this.right.node);
     this.info = null;

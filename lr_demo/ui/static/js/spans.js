@@ -1,14 +1,15 @@
-// The timeline of a run: who worked when, as spans of (row, start, end, kind), with a bounded drawing cost.
+// Who worked when in a run: spans of (row, start, end, kind) and verdicts, read with a bounded drawing cost.
 
-/** Kinds of spans, in the order of the legend. */
+/** Kinds of spans, in the order of the legend: what became of the work, told apart by pattern as well as colour. */
 export const KINDS = {
   draft: "draft",
-  draftKept: "draft, kept",
   target: "target",
+  accepted: "accepted",
   confirmed: "confirmed",
   corrected: "correction",
+  rejected: "rejected",
+  cancelled: "cancelled",
   judge: "verdict",
-  wasted: "given up",
 };
 
 class Span {
@@ -18,7 +19,8 @@ class Span {
     this.end = null;
     this.kind = kind;
     this.step = 0;
-    this.tokens = 0;
+    this.position = null;
+    this.alternative = 0;
   }
 }
 
@@ -39,6 +41,12 @@ class Slots {
   release(i) {
     this.busy[i] = false;
   }
+
+  /** A row for a mark that takes no time. */
+  slot() {
+    if (!this.busy.length) this.busy.push(false);
+    return 0;
+  }
 }
 
 export class Spans {
@@ -46,18 +54,25 @@ export class Spans {
     this.all = [];
     this.open = new Map();
     this.slots = { draft: new Slots("draft"), target: new Slots("target"), judge: new Slots("judge") };
-    this.byStep = new Map(); // position/role/alternative to span, until its position is decided
-    this.version = 0;
+    this.byStep = new Map(); // position/role/alternative to its latest span
+    this.ofPosition = new Map(); // position to its spans
+    this.verdicts = []; // { t, slot, accepted, position, step }
+    this.busy = { draft: 0, target: 0, judge: 0 }; // seconds with at least one span open
+    this.last = 0;
   }
 
-  begin(key, role, t, step) {
-    this.finish(key, t);
-    const span = new Span({ role, slot: this.slots[role].take() }, t, role);
+  begin(key, role, event, step) {
+    this.finish(key, event.t);
+    const span = new Span({ role, slot: this.slots[role].take() }, event.t, role);
     span.step = step;
+    span.position = event.position;
+    span.alternative = event.alternative ?? 0;
     this.all.push(span);
     this.open.set(key, span);
     this.byStep.set(key, span);
-    this.version += 1;
+    const others = this.ofPosition.get(event.position);
+    if (others) others.push(span);
+    else this.ofPosition.set(event.position, [span]);
   }
 
   finish(key, t) {
@@ -66,8 +81,17 @@ export class Spans {
     span.end = t;
     this.slots[span.row.role].release(span.row.slot);
     this.open.delete(key);
-    this.version += 1;
     return span;
+  }
+
+  /** Seconds in which a role worked at all, up to `t`. */
+  pass(t) {
+    const dt = t - this.last;
+    if (dt <= 0) return;
+    this.last = t;
+    const working = new Set();
+    for (const span of this.open.values()) working.add(span.row.role);
+    for (const role of working) this.busy[role] += dt;
   }
 
   /** To be called after `state.apply(event)`. */
@@ -76,9 +100,10 @@ export class Spans {
     const key = `${event.position}/${event.role}/${alternative}`;
     const verdict = `${event.position}/judge/${alternative}`;
     const step = () => (state.positions.get(event.position)?.step ?? 0) + 1;
+    this.pass(event.t);
     switch (event.type) {
       case "step_started":
-        this.begin(key, event.role, event.t, step());
+        this.begin(key, event.role, event, step());
         break;
       case "step_finished":
         this.finish(key, event.t);
@@ -86,69 +111,68 @@ export class Spans {
       case "step_cancelled": {
         this.finish(key, event.t);
         this.finish(verdict, event.t);
-        this.mark(key, "wasted");
+        if (this.byStep.get(key)?.kind !== "rejected") this.mark(key, "cancelled");
         break;
       }
       case "verdict_started":
-        this.begin(verdict, "judge", event.t, step());
+        this.begin(verdict, "judge", event, step());
         break;
-      case "verdict":
-        this.finish(verdict, event.t);
-        if (!event.accepted) this.mark(`${event.position}/draft/${alternative}`, "wasted");
+      case "verdict": {
+        const given = this.finish(verdict, event.t);
+        const slot = given ? given.row.slot : this.slots.judge.slot();
+        this.verdicts.push({ t: event.t, slot, accepted: event.accepted, position: event.position, step: step() });
+        if (!event.accepted) this.mark(`${event.position}/draft/${alternative}`, "rejected");
         break;
+      }
       case "step_committed":
-        this.mark(`${event.position}/target/0`, event.outcome === "accepted" ? "confirmed" : "corrected");
-        if (event.outcome === "target") this.mark(`${event.position}/target/0`, "target");
-        if (event.role === "draft") this.mark(key, "draftKept");
-        this.forget(event.position);
+        this.commit(event);
         break;
       case "run_finished":
         for (const open of [...this.open.keys()]) {
-          this.mark(open, "wasted");
+          this.mark(open, "cancelled");
           this.finish(open, event.t);
         }
-        this.byStep.clear();
         break;
     }
+  }
+
+  commit(event) {
+    const target = `${event.position}/target/0`;
+    const drafted = event.role === "draft";
+    if (drafted) this.mark(`${event.position}/draft/${event.alternative ?? 0}`, "accepted");
+    if (this.byStep.get(target)?.kind === "cancelled") return;
+    this.mark(target, drafted ? "confirmed" : event.outcome);
   }
 
   mark(key, kind) {
     const span = this.byStep.get(key);
-    if (!span) return;
-    span.kind = kind;
-    this.version += 1;
+    if (span) span.kind = kind;
   }
 
-  forget(position) {
-    for (const key of this.byStep.keys()) {
-      const at = Number(key.slice(0, key.indexOf("/")));
-      if (at < position && !this.open.has(key)) this.byStep.delete(key);
-      if (at > position) break;
-    }
-  }
-
-  /** Names of the rows, top first. */
+  /** The rows from the top: { role, slot, name }. */
   rows() {
-    const names = [];
+    const rows = [];
     for (const [role, slots] of Object.entries(this.slots)) {
-      const n = slots.busy.length;
-      for (let i = 0; i < n; i++) names.push(n > 1 ? `${role} ${i + 1}` : role);
+      const name = role === "judge" ? "verdict" : role;
+      slots.busy.forEach((_, slot) => rows.push({ role, slot, name: slots.busy.length > 1 ? `${name} ${slot + 1}` : name }));
     }
-    return names;
+    return rows;
   }
 
-  rowName(row) {
-    return this.slots[row.role].busy.length > 1 ? `${row.role} ${row.slot + 1}` : row.role;
-  }
-
-  /** Spans between two times, at most about `most`: neighbours of one kind closer than a pixel or so become one. */
-  between(from, to, now, most = 300) {
-    const visible = [];
+  /** Spans that reach into [from, to], by their start. */
+  reaching(from, to, now) {
+    const found = [];
     for (let i = this.firstAfter(from); i < this.all.length; i++) {
       const span = this.all[i];
       if (span.start > to) break;
-      if ((span.end ?? now) >= from) visible.push(span);
+      if ((span.end ?? now) >= from) found.push(span);
     }
+    return found;
+  }
+
+  /** The same, at most about `most`: neighbours of one kind closer than a pixel or so become one. */
+  between(from, to, now, most = 300) {
+    const visible = this.reaching(from, to, now);
     let grain = (to - from) / 900;
     let merged = visible.map((span) => ({ span, start: span.start, end: span.end ?? now, kind: span.kind, n: 1 }));
     while (merged.length > most && grain < to - from) {
