@@ -3,7 +3,7 @@
 // A step starts when its prefix is known (the drafted step that leads to it is complete) or there is room for it (a
 // step joined the answer). Every piece of time belongs to exactly one link, so the links sum to the wall time.
 
-const SOON = 0.001; // seconds between a cause and its event that are the same moment
+const SOON = 1e-9; // seconds: times are sums of floats
 
 /** What a run's wall time went into; `wait` is for a server's place and for us, `open` what is not decided yet. */
 export const KINDS = ["draft", "target", "corrected", "judge", "wait", "open"];
@@ -49,13 +49,17 @@ export class CriticalPath {
     const drafts = position.drafts.filter((draft) => draft?.verdict && draft.verdict.t <= t);
     const judged = drafts.reduce((latest, draft) => (latest && latest.verdict.t >= draft.verdict.t ? latest : draft), null);
     let step = null;
-    if (judged && judged.verdict.t > (last?.t ?? -1) - SOON && judged.verdict.t >= (position.target?.ended ?? 0) - SOON) {
+    let before = last;
+    if (judged && judged.verdict.t > (last?.t ?? -1) && judged.verdict.t >= (position.target?.ended ?? 0)) {
       link("wait", judged.verdict.t, null);
       if (judged.verdictStarted !== null) link("judge", judged.verdictStarted, `${judged.position}/judge/${judged.alternative}`);
       step = latest([judged, position.target, ...this.completeBy("target", at)], at);
-    } else step = latest([position.committed.step, position.target], at);
-    let before = last;
-    if (!(step && step.ended > (last?.t ?? -1))) step = null; // all was there before: it waited for the steps before it
+      before = this.commitBefore(at);
+      if (before && step && before.t > step.ended) step = null;
+    } else {
+      step = latest([position.committed.step, position.target], at);
+      if (step && step.ended <= (last?.t ?? -1)) step = null; // all was there: it waited for the steps before it
+    }
     while (step) {
       link("wait", step.ended, null);
       link(this.kindOf(step, position), step.started, `${step.position}/${step.role}/${step.alternative}`);
