@@ -15,10 +15,10 @@ export function drawByPlace(Plotly, node, race, palette, chart) {
   if (!tallies.length) return none(race);
   const x = tallies.map(([place]) => place);
   const share = tallies.map(([, { accepted, rejected }]) => accepted / (accepted + rejected));
-  const text = tallies.map(([, { accepted, rejected }]) => (x.length > 12 ? "" : `${accepted} of ${accepted + rejected}`));
+  const text = tallies.map(([, { accepted, rejected }]) => (x.length > 12 ? "" : `${accepted}${x.length > 5 ? "/" : " of "}${accepted + rejected}`));
   const hover = tallies.map(([place, { accepted, rejected }]) => `step ${place} of a cycle: ${accepted} of ${accepted + rejected} drafted steps accepted`);
   const trace = {
-    type: "bar", x, y: share, text, textposition: "auto", cliponaxis: false, customdata: hover,
+    type: "bar", x, y: share, text, textposition: "auto", textangle: 0, cliponaxis: false, customdata: hover,
     marker: { color: palette.ok }, width: 0.6, hovertemplate: `%{customdata}${originLine(race, "verdict, also on text that was given up")}<extra></extra>`,
   };
   chart.says = tallies.slice(0, 8).map(([place], i) => `step ${place} ${percent(share[i])}`).join(", ");
@@ -63,7 +63,7 @@ export function drawRunLengths(Plotly, node, race, palette, chart) {
     shapes: [{ type: "line", x0: mean, x1: mean, y0: 0, y1: 1, yref: "paper", line: { color: palette.ink, width: 1.5, dash: "dot" } }],
     margin: { l: 46, r: 14, t: 22, b: 36 },
     xaxis: { title: { text: "accepted steps in a cycle" }, dtick: lengths.length > 16 ? 5 : 1, showgrid: false, range: [-0.6, Math.max(3.6, lengths.length - 0.4)] },
-    yaxis: { rangemode: "tozero", nticks: 5, tickformat: "d" },
+    yaxis: { rangemode: "tozero", dtick: Math.max(1, Math.ceil(Math.max(...lengths) / 4)) },
   }));
   return "";
 }

@@ -27,14 +27,14 @@ export function heading(chart, race) {
   const prompt = (info?.prompt ?? "").replace(/\s+/g, " ").slice(0, LINE - 2);
   const { look, words } = label(race);
   const told = lines(`${settings} · run ${info?.id ?? ""}`).map(escaped);
-  return [`<b>${escaped(chart.title)}</b> · ${escaped(prompt)}`, ...told, `<b>${look.toUpperCase()}</b>: ${escaped(words)}`];
+  return [`<b>${escaped(chart.title)}</b> · ${escaped(prompt)}`, ...told, `<b>${look.toUpperCase()}</b>${escaped(words.slice(look.length))}`];
 }
 
 export async function savePicture(chart, format) {
   const { Plotly, plot, race, palette } = chart;
   const above = heading(chart, race);
   const { layout } = plot;
-  const top = 26 + 19 * above.length;
+  const top = 34 + 19 * above.length;
   const height = Math.max(420, plot.clientHeight + 60) + top;
   const figure = {
     data: plot.data,
@@ -43,7 +43,7 @@ export async function savePicture(chart, format) {
       autosize: false,
       paper_bgcolor: palette.panel,
       margin: { ...layout.margin, t: top, l: layout.margin.l + 10, r: layout.margin.r + 10 },
-      title: { text: above.join("<br>"), x: 0.01, xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 12 }, font: { size: 14, color: palette.ink } },
+      title: { text: above.join("<br>"), x: 0.01, xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 20 }, font: { size: 14, color: palette.ink } },
     },
   };
   const address = await Plotly.toImage(figure, { format, width: WIDTH, height, scale: format === "png" ? 2 : 1 });

@@ -12,7 +12,7 @@ const PATTERNS = { corrected: "/", wait: ".", open: "x" };
 /** Stacked bars, one row per name; `parts` are { name, color, shape, values, text, hover }. */
 function stacked(Plotly, node, palette, rows, parts, axis) {
   const traces = parts.map(({ name, color, shape, values, text, hover }) => ({
-    type: "bar", orientation: "h", name, y: rows, x: values, text, textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "inside",
+    type: "bar", orientation: "h", name, y: rows, x: values, text, textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "inside", ...(color === "wait" && { insidetextfont: { color: palette.ink } }),
     marker: { color: palette[color], line: { color: palette.panel, width: 1 }, ...(shape && { pattern: { shape, fillmode: "overlay", size: 6, solidity: 0.25, fgcolor: palette.panel } }) },
     customdata: hover, hovertemplate: "%{customdata}<extra></extra>",
   }));

@@ -5,7 +5,7 @@ import { batchCurve } from "./batch.js";
 import { el } from "./dom.js";
 import { percent, seconds } from "./format.js";
 import { layout, react } from "./plot.js";
-import { origin } from "./provenance.js";
+import { escaped, origin } from "./provenance.js";
 import { KINDS } from "./spans.js";
 
 const MOST_NAMES = 10; // rows that are named one by one
@@ -13,6 +13,7 @@ const LIVE_SPANS = 110; // a live timeline shows about so many
 const MOST_MARKS = 160; // verdicts in view that are marked; beyond, neighbours become one
 const HALF = 0.36; // of the height of a bar, in rows
 const BATCH_SHARE = 0.2; // of the height
+const TOUCH = matchMedia("(pointer: coarse)").matches; // a finger that drags scrolls the page
 
 const look = (color, opacity = 1, shape = "") => (p) => ({ color: p[color], opacity, shape });
 const LOOK = {
@@ -35,7 +36,8 @@ export function legend() {
 
 /** One trace per kind, all its bars one filled path: a hundred bars cost hardly more than one. */
 class Bars {
-  constructor(kind, palette) {
+  /** @param told whether Plotly tells what a bar is; on the Live page the inspector does */
+  constructor(kind, palette, told) {
     const { color, opacity, shape } = LOOK[kind](palette);
     this.trace = {
       type: "scatter", mode: "lines", fill: "toself", opacity, line: { width: 0.8, color: shape ? color : palette.panel, simplify: false },
@@ -43,11 +45,13 @@ class Bars {
     };
     if (shape) this.trace.fillpattern = { shape, fgcolor: color, bgcolor: "rgba(0,0,0,0)", size: 6, solidity: 0.35 };
     else this.trace.fillcolor = color;
+    if (told) Object.assign(this.trace, { text: [], hoverinfo: "text", hoveron: "points", hovertemplate: "%{text}<extra></extra>" });
   }
 
-  add(start, end, row) {
+  add(start, end, row, lines) {
     this.trace.x.push(start, start, end, end, start, null);
     this.trace.y.push(row - HALF, row + HALF, row + HALF, row - HALF, row - HALF, null);
+    if (this.trace.text) this.trace.text.push(...Array(6).fill(escaped(lines().join("\n")).replaceAll("\n", "<br>")));
   }
 }
 
@@ -127,7 +131,7 @@ function view(spans, state, now, chart) {
   return [recent ? spans.all[spans.all.length - LIVE_SPANS].start : 0, Math.max(now, 0.05)];
 }
 
-/** @param chart { range, watched, batch }: what is zoomed to; `batch`: the target's batch is drawn below */
+/** @param chart { range, watched, batch }: what is zoomed to; `batch`: the target's batch is drawn below, and an inspector tells what bars are */
 export function drawTimeline(Plotly, node, race, palette, chart) {
   const { spans, state, path } = race.run;
   if (!spans.all.length) return "Nothing has run yet.";
@@ -138,11 +142,12 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   const first = Object.fromEntries([...roles].map(([role, { ys }]) => [role, ys[0]]));
   const height = (role, slot) => first[role] - slot;
   const grain = (to - from) / 700;
-  const bars = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, new Bars(kind, palette)]));
+  const bars = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, new Bars(kind, palette, !chart.batch)]));
   chart.bars = spans.between(from, to, now).map(({ span, start, end, kind, n }) => {
     const row = height(span.row.role, span.row.slot);
-    bars[kind].add(start, end, row);
-    return { span, start, end, kind, n, row };
+    const bar = { span, start, end, kind, n, row };
+    bars[kind].add(start, end, row, () => barLines(bar, race));
+    return bar;
   });
   const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to);
   const crowded = marks.length > MOST_MARKS ? (to - from) / (MOST_MARKS / 2) : 0;
@@ -164,12 +169,12 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   }
   const most = batch ? Math.max(1, ...batch.y) : 1;
   react(Plotly, node, traces, layout(palette, {
-    dragmode: "zoom",
-    hovermode: false,
+    dragmode: TOUCH ? false : "zoom",
+    hovermode: chart.batch ? false : "closest",
     uirevision: chart.range ? "zoomed" : "whole",
     margin: { l: 74, r: 52, t: 6, b: 42 },
     annotations: now > 0 ? idle(spans, roles, now, palette) : [],
-    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: false, zeroline: false, anchor: batch ? "y2" : "y" },
+    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false, anchor: batch ? "y2" : "y" },
     yaxis: { ...names(rows, roles), range: [-0.6, rows.length - 0.4], showgrid: false, zeroline: false, domain: batch ? [BATCH_SHARE + 0.06, 1] : [0, 1] },
     ...(batch && {
       yaxis2: {

@@ -32,10 +32,15 @@ export function treeNodes(state, from, to) {
   const lowest = new Array(to - from + 1).fill(-1); // the lowest row that is taken, by column
   let left = 0;
   const below = (column, last) => 1 + Math.max(...lowest.slice(column, last - from + 1));
+  const reached = new Map();
   /** The last step that the branch after a step of a position reaches. */
   const reach = (step, position) => {
-    if (position.step >= to) return to;
-    return after(step, position, state).reduce((most, child) => Math.max(most, whole(child)), position.step);
+    const key = keyOf(step);
+    if (!reached.has(key)) {
+      const next = position.step < to ? after(step, position, state) : [];
+      reached.set(key, next.reduce((most, child) => Math.max(most, whole(child)), position.step));
+    }
+    return reached.get(key);
   };
   const whole = (position) => stepsOf(position).reduce((most, step) => Math.max(most, reach(step, position)), position.step);
   const place = (position, row, parent) => {

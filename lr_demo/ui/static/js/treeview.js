@@ -4,6 +4,7 @@ import { differingRanges } from "./diff.js";
 import { el, setText, show } from "./dom.js";
 import { count } from "./format.js";
 import { verdictBadge } from "./outcome.js";
+import { origin } from "./provenance.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
 import { treeNodes } from "./tree.js";
@@ -108,6 +109,7 @@ export class TreeView {
     this.slider.value = String(from);
     this.newest.setAttribute("aria-pressed", String(this.from === null));
     setText(this.where, `steps ${from + 1} to ${to + 1} of ${last + 1}${left ? `; ${count(left, "more branch", "more branches")} not drawn` : ""}`);
+    this.where.title = origin(this.race, "position_opened, step_… and verdict");
     this.heads.replaceChildren(...Array.from({ length: to - from + 1 }, (_, i) => el("span", { style: `left:${i * wide}px;width:${wide}px` }, `step ${from + i + 1}`)));
     this.canvas.style.height = `${Math.max(3, rows) * ROW}px`;
     this.place(nodes, wide);
