@@ -24,7 +24,7 @@ export class Chart {
     this.hint = el("span.hint", {}, what.hint);
     this.box = el("div.plotbox", {}, this.plot, this.marks, this.none);
     this.saving = ["png", "svg"].map((format) => el("button.quiet.save", { type: "button", disabled: true, "aria-label": `Save the chart “${what.title}” as ${format.toUpperCase()}`, onclick: () => this.save(format) }, format.toUpperCase()));
-    this.head = el("div.charthead", {}, el("b", {}, what.title), this.hint, el("span.push"), ...this.saving);
+    this.head = el("div.charthead", {}, el("b", { role: "heading", "aria-level": "3" }, what.title), this.hint, el("span.push"), ...this.saving);
     this.node = el(`section.panel.chart${what.wide ? ".wide" : ""}`, { "data-chart": what.key }, this.head, this.box);
     this.range = null; // seconds [from, to] that the user zoomed to
     this.due = 0;
