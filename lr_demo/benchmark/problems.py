@@ -5,7 +5,6 @@ run at a time, every scheme on a problem before the next problem, so that a drif
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -14,7 +13,6 @@ from statistics import mean
 from typing import Annotated, TypeVar
 
 import typer
-from math_verify import parse, verify
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +21,7 @@ from lr_demo.cli import main
 from lr_demo.config import Mode, Proposals, RunSettings, VerifierKind, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
+from lr_demo.grading import correct
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
 from lr_demo.runs.roles import check_runnable
@@ -64,7 +63,6 @@ those with drafted steps need a speculative target that takes them; those with n
 anyhow."""
 
 _USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
-_DOLLAR = re.compile(r"\\?[$]")
 
 
 class Problem(BaseModel):
@@ -112,14 +110,6 @@ class Totals(BaseModel):
     """Answers that are plain decoding's, letter for letter."""
     wasted_draft: int
     wasted_target: int
-
-
-def correct(answer: str | None, expected: str) -> bool:
-    """Whether an answer means the expected one, as mathematics."""
-    if answer is None:
-        return False
-    gold, found = (parse(f"${_DOLLAR.sub('', text)}$") for text in (expected, answer))
-    return bool(verify(gold, found))
 
 
 def totals(rows: Iterable[Row]) -> list[Totals]:
