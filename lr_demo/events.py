@@ -94,7 +94,13 @@ class RunStarted(_Event):
     baseline: str | None = None
     """Run id of the autoregressive baseline this run is compared with."""
     at_once: bool = False
-    """True where run and baseline were measured at the same time, each on devices of its own."""
+    """True where it was measured at the same time as another run of its race, each on devices of its own."""
+    turns: list[list[str]] = []
+    """The runs of its race as they were measured: those of one list at the same time. In the race's own run only."""
+    expected: str = ""
+    """The answer that is expected, where one was given. No model is told."""
+    devices: list[str] = []
+    """What computed, as `GPU 0`; empty where that is not known."""
     concurrent: bool = False
     """True where other runs may have used the same servers meanwhile: its speed is not that of a run alone."""
     hardware: str = ""

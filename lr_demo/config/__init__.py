@@ -28,6 +28,7 @@ from lr_demo.config.settings import (
     Schedule,
     ScoreMethod,
     VerifierKind,
+    check_expected,
     check_prompt,
     parse_settings,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "VllmServer",
     "VllmSpeculation",
     "Work",
+    "check_expected",
     "check_prompt",
     "core_numbers",
     "load_cost_sheet",

@@ -9,6 +9,7 @@ from lr_demo.config.strict import Strict
 from lr_demo.errors import ConfigError
 
 MAX_PROMPT_CHARACTERS = 50_000
+MAX_EXPECTED_CHARACTERS = 200
 
 
 class Mode(StrEnum):
@@ -159,17 +160,29 @@ def check_prompt(prompt: str) -> str:
     Raises:
         ConfigError: it is empty, too long or not valid Unicode.
     """
-    stripped = prompt.strip()
+    stripped = _checked_text(prompt, "prompt", MAX_PROMPT_CHARACTERS)
     if not stripped:
         raise ConfigError("the prompt is empty: type a problem to solve, or choose an example")
-    if len(stripped) > MAX_PROMPT_CHARACTERS:
-        raise ConfigError(
-            f"the prompt has {len(stripped):,} characters, at most {MAX_PROMPT_CHARACTERS:,} are taken: shorten it"
-        )
+    return stripped
+
+
+def check_expected(answer: str) -> str:
+    """An expected answer, stripped; empty where none is given.
+
+    Raises:
+        ConfigError: it is too long or not valid Unicode.
+    """
+    return _checked_text(answer, "expected answer", MAX_EXPECTED_CHARACTERS)
+
+
+def _checked_text(text: str, name: str, most: int) -> str:
+    stripped = text.strip()
+    if len(stripped) > most:
+        raise ConfigError(f"the {name} has {len(stripped):,} characters, at most {most:,} are taken: shorten it")
     try:
         stripped.encode()
     except UnicodeEncodeError as error:
         raise ConfigError(
-            f"the prompt is not valid Unicode text: character {error.start + 1} is half of a pair; type it again"
+            f"the {name} is not valid Unicode text: character {error.start + 1} is half of a pair; type it again"
         ) from None
     return stripped

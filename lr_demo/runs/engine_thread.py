@@ -20,6 +20,7 @@ from lr_demo.runs.loop_thread import LoopThread
 from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import Race, RunHandle
 from lr_demo.runs.recordings import recorded_text, simulation_in_words
+from lr_demo.runs.replicas import devices, in_order
 from lr_demo.runs.roles import Casting, model_names, places_at, server_names, speculation_in_words
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.speculation import SpeculationMeter
@@ -109,9 +110,9 @@ class EngineThread:
         """Run a race after those that were given before; concurrent ones run beside one another."""
         self._thread.call(self._enqueue, race)
 
-    def stop(self, handle: RunHandle) -> None:
-        """End a run, queued or under way; one that has ended stays as it is."""
-        self._thread.call(self._stop, handle)
+    def stop(self, handle: RunHandle, race: Race | None) -> None:
+        """End a run of a race, queued or under way; one that has ended stays as it is."""
+        self._thread.call(self._stop, handle, race)
 
     def switch(self, profile: Profile) -> None:
         """End every run, queued or under way, and the servers; then start those of another profile.
@@ -295,11 +296,11 @@ class EngineThread:
     def _enqueue(self, race: Race) -> None:
         self._waiting.put_nowait(race)
 
-    def _stop(self, handle: RunHandle) -> None:
+    def _stop(self, handle: RunHandle, race: Race | None) -> None:
         if handle.task is not None:
             handle.task.cancel()
         else:
-            self._end_unstarted(handle, None, STOPPED)
+            self._end_unstarted(handle, race, STOPPED)
 
     def _end_waiting(self) -> None:
         while not self._waiting.empty():
@@ -322,7 +323,8 @@ class EngineThread:
         reference = race.baseline if race is not None and race.baseline is not handle else None
         finished = reference.log.finished if reference is not None else None
         measured = finished is not None and finished.status is RunStatus.FINISHED
-        at_once = race is not None and race.at_once
+        turns = race.turns if race is not None else ()
+        beside = next((turn for turn in turns if handle in turn), ())
         return RunStarted(
             prompt=handle.prompt,
             mode=handle.settings.mode,
@@ -334,8 +336,11 @@ class EngineThread:
             started_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
             simulated=self._profile.simulated,
             simulation=simulation_in_words(self._profile, handle.prompt),
-            baseline=reference.id if reference is not None and (measured or at_once) else None,
-            at_once=at_once,
+            baseline=reference.id if reference is not None and (measured or reference in beside) else None,
+            at_once=len(beside) > 1,
+            turns=[[each.id for each in turn] for turn in turns] if race is not None and handle is race.run else [],
+            expected=race.expected if race is not None else "",
+            devices=in_order(devices(self._profile, handle.settings)),
             concurrent=race is not None and race.concurrent,
             hardware=self._hardware,
             fingerprint=fingerprint(self._profile, handle.settings),

@@ -3,23 +3,31 @@
 import logging
 import secrets
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lr_demo.config import LlamaCppServer, Mode, Profile, RunSettings, VllmServer, check_prompt
-from lr_demo.errors import TraceError, UserError
+from lr_demo.config import (
+    LlamaCppServer,
+    Mode,
+    Profile,
+    RunSettings,
+    VllmServer,
+    check_expected,
+    check_prompt,
+)
+from lr_demo.errors import ConfigError, TraceError, UserError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
 from lr_demo.runs.baselines import baseline_settings, fingerprint, is_baseline
 from lr_demo.runs.engine_thread import EngineThread, FleetView
 from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
-from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.runs.race import MOST_LANES, Race, RunHandle, RunPhase, rival_settings
 from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.recordings import check_shown
-from lr_demo.runs.replicas import can_run_at_once
+from lr_demo.runs.replicas import share_out
 from lr_demo.runs.roles import check_runnable, server_names
 from lr_demo.runs.traces import TraceStore, home
 from lr_demo.serving.logs import LogPart, follow_log, read_log
@@ -36,10 +44,10 @@ _logger = logging.getLogger(__name__)
 class RunManager:
     """Starts, stops and finds runs. Every method is safe from any thread and returns at once.
 
-    Races execute one at a time, in the order of `start`, and so do a run and its baseline: two at once
+    Races execute one at a time, in the order of `start`, and so do the runs of a race: two at once
     would slow each other, and no figure would mean anything. Only where they share no device
-    (`replicas.can_run_at_once`) a run and its baseline are measured at the same time. Runs of
-    `start_concurrent` share the servers with one another, and with nothing that is measured.
+    (`replicas.share_out`) runs of a race are measured at the same time. Runs of `start_concurrent`
+    share the servers with one another, and with nothing that is measured.
     """
 
     def __init__(self, profile: Profile, traces_folder: Path | None = None, *, hardware: str | None = None) -> None:
@@ -91,25 +99,47 @@ class RunManager:
         """The servers as they are now, then after every change (at most once per frame), until the manager closes."""
         return self._engine.follow_fleet()
 
-    def start(self, prompt: str, settings: RunSettings, baseline: bool = True, remeasure: bool = False) -> Race:
+    def start(
+        self,
+        prompt: str,
+        settings: RunSettings,
+        baseline: bool = True,
+        remeasure: bool = False,
+        *,
+        rivals: Sequence[Mode] = (),
+        expected: str = "",
+    ) -> Race:
         """Queue a run, with its autoregressive baseline unless one is recorded already.
 
         `baseline` False leaves it out; `remeasure` True measures it again. An autoregressive run has none.
+        `rivals` are further modes to run with these settings, `expected` is the answer that is expected.
 
         Raises:
             UserError: the prompt or the settings cannot be run on this profile; nothing was started.
         """
-        prompt = check_prompt(prompt)
+        prompt, expected = check_prompt(prompt), check_expected(expected)
         profile = self.profile
-        check_runnable(profile, settings)
-        check_shown(profile, prompt, settings)
+        others = [rival_settings(settings, mode) for mode in rivals]
+        modes = [Mode.AUTOREGRESSIVE] * baseline + [settings.mode, *rivals]
+        if len(set(modes)) > MOST_LANES:
+            raise ConfigError(
+                f"a race has at most {MOST_LANES} lanes, these are {len(set(modes))}: leave some modes out"
+            )
+        if len(set(rivals) | {settings.mode}) <= len(rivals) or (baseline and Mode.AUTOREGRESSIVE in rivals):
+            raise ConfigError(f"a mode races once, these do more often: {', '.join(rivals)}")
+        for each in (settings, *others):
+            check_runnable(profile, each)
+            check_shown(profile, prompt, each)
         reference, cached = None, False
         if baseline and settings.mode is not Mode.AUTOREGRESSIVE:
             reference = None if remeasure else self.find_baseline(prompt, settings)
             cached = reference is not None
             reference = reference or self._new_run(prompt, baseline_settings(settings))
-        at_once = reference is not None and not cached and can_run_at_once(self.profile, settings)
-        race = Race(self._new_run(prompt, settings), reference, cached, at_once)
+        run, against = self._new_run(prompt, settings), tuple(self._new_run(prompt, each) for each in others)
+        measured = [*([reference] if reference is not None and not cached else []), *against, run]
+        shared_out = share_out(profile, [handle.settings for handle in measured])
+        turns = tuple(tuple(measured[place] for place in turn) for turn in shared_out)
+        race = Race(run, reference, turns, against, expected)
         self._take(race, profile)
         return race
 
@@ -126,14 +156,15 @@ class RunManager:
         profile = self.profile
         check_runnable(profile, settings)
         check_shown(profile, prompt, settings)
-        race = Race(self._new_run(prompt, settings), None, False, concurrent=True)
+        run = self._new_run(prompt, settings)
+        race = Race(run, None, ((run,),), concurrent=True)
         self._take(race, profile)
         return race
 
     def stop(self, run: str) -> None:
-        """Stop a run, and the baseline being measured for it; nothing of them stays in flight.
+        """Stop a race by its run's id; nothing of it stays in flight. Any other run's id stops that run alone.
 
-        A run that has ended stays as it is. The baseline's id stops the baseline alone.
+        A run that has ended stays as it is.
 
         Raises:
             UserError: there is no such run.
@@ -141,9 +172,8 @@ class RunManager:
         handle = self.get(run)
         with self._lock:
             race = self._races.get(run)
-        self._engine.stop(handle)
-        if race is not None and race.baseline is not None and not race.baseline_cached:
-            self._engine.stop(race.baseline)
+        for each in reversed(race.measured) if race is not None else (handle,):
+            self._engine.stop(each, race)
 
     def switch_profile(self, profile: Profile) -> None:
         """Run on another profile's servers from now on; the same one starts its servers anew.
@@ -211,7 +241,7 @@ class RunManager:
         return handle if handle is not None else open_run(self.store, run)
 
     def race(self, run: str) -> Race:
-        """The race of a run id; for a recorded run with the baseline it was compared with, if that is still there.
+        """The race of a run id; for a recorded run with those it was compared with, if they are still there.
 
         Raises:
             UserError: there is no such run, or its trace cannot be read.
@@ -277,10 +307,10 @@ class RunManager:
         for race in list(self._races.values()):
             if len(self._races) <= RACES_KEPT:
                 return
-            if race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING) or race.run.log.trace_error is not None:
+            if not race.over or race.run.log.trace_error is not None:
                 continue
             del self._races[race.id]
-            self._runs.pop(race.id, None)
-            still_used = {other.baseline.id for other in self._races.values() if other.baseline is not None}
-            if race.baseline is not None and race.baseline.id not in still_used:
-                self._runs.pop(race.baseline.id, None)
+            still_used = {handle.id for other in self._races.values() for handle in other.handles}
+            for handle in race.handles:
+                if handle.id not in still_used:
+                    self._runs.pop(handle.id, None)

@@ -101,6 +101,78 @@ def test_a_race_at_once_is_told_from_one_after_the_other_by_its_trace(tmp_path: 
         assert not later.race(in_turn.id).at_once
 
 
+RIVALS = (Mode.SPECULATIVE, Mode.LOOKAHEAD)
+
+
+def test_a_race_of_four_lanes_measures_each_as_a_run_of_its_own_and_its_link_opens_all(tmp_path: Path) -> None:
+    with opened(replicated_profile(), tmp_path) as manager:
+        settings = LOOKAHEAD.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
+        race = manager.start("two and two", settings, rivals=RIVALS, expected=" 4 ")
+        assert [wait(handle) for handle in race.handles] == [RunPhase.FINISHED] * 4
+        turns = [[handle.settings.mode for handle in turn] for turn in race.turns]
+        assert turns == [[Mode.AUTOREGRESSIVE, Mode.SPECULATIVE], [Mode.LOOKAHEAD], [Mode.LOOKAHEAD_SPECULATIVE]]
+        assert race.over
+        starts = {handle.settings.mode: handle.started for handle in race.handles}
+        assert [started.at_once for started in starts.values() if started] == [True, True, False, False]
+        for handle in race.rivals:
+            assert handle.started is not None
+            assert race.baseline is not None
+            assert handle.started.baseline == race.baseline.id
+            assert manager.store.load(handle.id).events() == handle.log.events()
+            assert manager.race(handle.id).run is handle
+        assert race.run.started is not None
+        assert race.run.started.devices == ["simulated draft", "simulated judge", "simulated speculative"]
+    with opened(replicated_profile(), tmp_path) as later:
+        found = later.race(race.id)
+        assert [[handle.id for handle in turn] for turn in found.turns] == [[h.id for h in turn] for turn in race.turns]
+        assert [handle.id for handle in found.handles] == [handle.id for handle in race.handles]
+        assert (found.expected, found.baseline_cached) == ("4", False)
+        assert race.rivals[0].trace is not None
+        race.rivals[0].trace.unlink()
+        assert [handle.id for handle in later.race(race.id).rivals] == [race.rivals[1].id]
+
+
+def test_any_two_modes_race_without_a_baseline(manager: RunManager) -> None:
+    race = manager.start("two and two", LOOKAHEAD, baseline=False, rivals=[Mode.SPECREASON])
+    assert wait(race.run) is RunPhase.FINISHED
+    assert (race.baseline, len(race.turns), race.rivals[0].settings.effective_threshold) == (None, 2, 7.0)
+
+
+def test_stopping_a_race_stops_every_lane_and_a_rival_s_id_that_one_alone(slow: RunManager) -> None:
+    race = slow.start("two and two", LOOKAHEAD, baseline=False, rivals=[Mode.SPECREASON, Mode.AUTOREGRESSIVE])
+    until_running(race.rivals[0])
+    slow.stop(race.rivals[0].id)
+    assert wait(race.rivals[0]) is RunPhase.STOPPED
+    until_running(race.rivals[1])
+    slow.stop(race.id)
+    assert [wait(handle) for handle in race.handles] == [RunPhase.STOPPED] * 3
+    started = race.run.started
+    assert started is not None
+    assert started.turns == [[handle.id] for handle in race.handles]
+
+
+@pytest.mark.parametrize(
+    ("rivals", "expected", "complaint"),
+    [
+        (
+            [Mode.SPECREASON, Mode.AUTO, Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE],
+            "",
+            "at most 4 lanes, these are 6",
+        ),
+        ([Mode.LOOKAHEAD], "", "a mode races once"),
+        ([Mode.AUTOREGRESSIVE], "", "a mode races once"),
+        ([Mode.SPECULATIVE], "", "speculative_target"),
+        ([], "x" * 201, "expected answer has 201 characters"),
+    ],
+)
+def test_a_race_that_cannot_be_is_refused_in_a_sentence(
+    manager: RunManager, rivals: list[Mode], expected: str, complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        manager.start("two and two", LOOKAHEAD, rivals=rivals, expected=expected)
+    assert manager.races() == []
+
+
 def test_stopping_the_baseline_of_a_race_at_once_leaves_the_run(tmp_path: Path) -> None:
     with opened(replicated_profile(ms_per_token=200), tmp_path) as slow:
         race = slow.start("two and two", RunSettings(mode=Mode.SPECULATIVE))

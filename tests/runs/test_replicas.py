@@ -1,9 +1,10 @@
-"""When a run and its baseline may be measured at the same time, decided from the profile alone."""
+"""Which runs may be measured at the same time, decided from the profile alone."""
 
 import pytest
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, load_profile, parse_profile
-from lr_demo.runs.replicas import can_run_at_once
+from lr_demo.runs.baselines import baseline_settings
+from lr_demo.runs.replicas import in_order, share_out
 
 GPUS = """
 name: gpus
@@ -26,6 +27,25 @@ def profile(*changes: tuple[str, str]) -> Profile:
         assert old in text
         text = text.replace(old, new)
     return parse_profile(text, "gpus.yaml")
+
+
+def can_run_at_once(profile: Profile, settings: RunSettings) -> bool:
+    """Whether a run and its baseline are measured in one turn."""
+    return share_out(profile, [baseline_settings(settings), settings]) == [[0, 1]]
+
+
+def in_mode(mode: Mode) -> RunSettings:
+    return BOTH.model_copy(update={"mode": mode})
+
+
+def test_runs_join_the_first_turn_in_which_no_device_works_twice() -> None:
+    modes = [Mode.AUTOREGRESSIVE, Mode.LOOKAHEAD, Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE]
+    assert share_out(profile(), [in_mode(mode) for mode in modes]) == [[0, 2], [1], [3]]
+    assert share_out(load_profile("laptop"), [in_mode(modes[0]), in_mode(modes[1])]) == [[0], [1]]
+
+
+def test_devices_are_named_in_the_order_of_their_numbers() -> None:
+    assert in_order({"GPU 10", "processor", "GPU 2"}) == ["GPU 2", "GPU 10", "processor"]
 
 
 def test_servers_on_gpus_of_their_own_run_at_once() -> None:

@@ -122,7 +122,8 @@ def test_hostile_delimiters_cost_little() -> None:
 def test_a_run_that_has_not_ended_cannot_be_saved() -> None:
     log = EventLog("going1")
     log.append(started())
-    race = Race(RunHandle("going1", "1 + 2?", LOOKAHEAD, log), None, False)
+    run = RunHandle("going1", "1 + 2?", LOOKAHEAD, log)
+    race = Race(run, None, ((run,),))
     for form in ExportForm:
         with pytest.raises(UserError, match="going1 has not ended"):
             export_race(race, form)
