@@ -1,6 +1,6 @@
 """The form of a run: its components, what applies in which mode, and how it becomes settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import gradio as gr
@@ -19,6 +19,7 @@ from lr_demo.config import (
     parse_settings,
 )
 from lr_demo.ui.examples import examples_of
+from lr_demo.ui.views import SHORT_NAMES
 
 Update = dict[str, object]
 """What `gr.update` makes."""
@@ -29,7 +30,7 @@ MODE_NAMES = {
     Mode.SPECULATIVE: "SD · speculative decoding",
     Mode.AUTO: "Auto · chooses γ itself",
     Mode.SPECREASON: "SpecReason · scored steps",
-    Mode.AUTOREGRESSIVE: "AR · autoregressive, no race",
+    Mode.AUTOREGRESSIVE: "AR · autoregressive",
 }
 VERIFIER_CHOICES = {
     VerifierKind.JUDGE: "LLM judge",
@@ -49,11 +50,13 @@ _THRESHOLD_HINTS = {
 
 @dataclass(frozen=True)
 class Controls:
-    """The components of the form; those but `example`, `prompt` and `remeasure` are named like their settings."""
+    """The components of the form. A run's settings are those that are named like one; the others say what is run."""
 
     example: gr.Dropdown
     prompt: gr.Textbox
+    expected: gr.Textbox
     mode: gr.Dropdown
+    rivals: gr.CheckboxGroup
     lookahead: gr.Slider
     width: gr.Slider
     verifier: gr.Dropdown
@@ -86,7 +89,15 @@ class Controls:
         base = profile.defaults.model_copy(update={"temperature": None})
         return parse_settings(base, given)
 
-    def show(self, profile: Profile, settings: RunSettings) -> dict[Component, Update]:
+    def read_rivals(self, values: Mapping[Component, object]) -> list[Mode]:
+        """The modes that the chosen one is raced against, in the order of the form; the chosen one is none of them."""
+        chosen = values[self.rivals]
+        modes = [Mode(str(mode)) for mode in chosen] if isinstance(chosen, list) else []
+        return [mode for mode in SHORT_NAMES if mode in modes and mode != values[self.mode]]
+
+    def show(
+        self, profile: Profile, settings: RunSettings, rivals: Sequence[Mode] = (Mode.AUTOREGRESSIVE,)
+    ) -> dict[Component, Update]:
         """Updates that make the form offer what a profile allows, and say these settings as far as it allows them."""
         settings = fitting(profile, settings)
         updates = applicable(self, profile, settings.mode, settings.verifier)
@@ -94,6 +105,7 @@ class Controls:
             update = {**updates.get(component, gr.update()), **_offered(profile, settings).get(name, {})}
             updates[component] = {**update, "value": getattr(settings, name)}
         updates[self.threshold]["value"] = settings.effective_threshold
+        updates[self.rivals] = gr.update(**_rivals(profile, rivals))
         return updates
 
     def offer(self, profile: Profile, prompt: str) -> dict[Component, Update]:
@@ -106,8 +118,10 @@ class Controls:
             return {
                 self.example: gr.update(value=shown.title, **update),
                 self.prompt: gr.update(value=shown.prompt),
+                self.expected: gr.update(value=shown.expected),
             }
-        return {self.example: gr.update(value=(shown or examples[0]).title, **update), self.prompt: gr.update()}
+        kept: dict[Component, Update] = {self.prompt: gr.update(), self.expected: gr.update()}
+        return {self.example: gr.update(value=(shown or examples[0]).title, **update), **kept}
 
 
 def build_controls(profile: Profile) -> Controls:
@@ -125,7 +139,15 @@ def build_controls(profile: Profile) -> Controls:
         elem_id="ll-prompt",
         placeholder="A problem to solve",
     )
+    expected = gr.Textbox(
+        examples[0].expected,
+        label="Expected answer",
+        placeholder="optional; no model is told",
+        max_lines=1,
+        elem_id="ll-expected",
+    )
     mode_box = gr.Dropdown(value=mode.value, label="Mode", elem_id="ll-mode", **offered["mode"])
+    rivals = gr.CheckboxGroup(label="Raced against", elem_id="ll-rivals", **_rivals(profile, [Mode.AUTOREGRESSIVE]))
     with gr.Row(elem_classes="ll-pair"):
         lookahead = gr.Slider(
             1, value=defaults.lookahead, step=1, label="Lookahead γ", min_width=100, buttons=[], **offered["lookahead"]
@@ -184,7 +206,9 @@ def build_controls(profile: Profile) -> Controls:
     controls = Controls(
         example=example,
         prompt=prompt,
+        expected=expected,
         mode=mode_box,
+        rivals=rivals,
         lookahead=lookahead,
         width=width,
         verifier=verifier,
@@ -236,6 +260,15 @@ def _offered(profile: Profile, settings: RunSettings) -> dict[str, Update]:
         "lookahead": {"maximum": max(8, profile.defaults.lookahead, settings.lookahead)},
         "width": {"maximum": max(4, profile.defaults.width, settings.width)},
         "parallel_budget": {"maximum": max(16, profile.defaults.parallel_budget, settings.parallel_budget)},
+    }
+
+
+def _rivals(profile: Profile, chosen: Sequence[Mode]) -> Update:
+    """The modes that a profile can race against, and which are chosen."""
+    modes = [mode for mode in SHORT_NAMES if _possible(profile, mode)]
+    return {
+        "choices": [(SHORT_NAMES[mode], mode.value) for mode in modes],
+        "value": [mode.value for mode in modes if mode in chosen],
     }
 
 

@@ -91,7 +91,7 @@ class SweepLine(View):
 
 @cache
 def _answers_by_prompt() -> dict[str, str]:
-    return {example.prompt: _ANSWERS[example.title] for example in EXAMPLES if example.title in _ANSWERS}
+    return {example.prompt: example.expected for example in EXAMPLES}
 
 
 def expected_answer(prompt: str) -> str | None:

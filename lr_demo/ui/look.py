@@ -9,7 +9,20 @@ from lr_demo.ui.static_files import FOLDER, address
 FAVICON = Path(FOLDER / "favicon.svg")
 _NO_LINKS = "<style>.nav-holder { display: none }</style>"
 """Gradio's own links to the pages: the masthead has them. In the page itself, so that they never show."""
-_STYLES = ("tokens", "page", "stage", "cards", "fleet", "learn", "explore", "saving", "simulated", "charts", "tree")
+_STYLES = (
+    "tokens",
+    "page",
+    "stage",
+    "cards",
+    "fleet",
+    "learn",
+    "explore",
+    "saving",
+    "simulated",
+    "charts",
+    "tree",
+    "big",
+)
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.Color(

@@ -14,7 +14,6 @@ from gradio.components import Component
 from lr_demo.config import Mode, VerifierKind
 from lr_demo.errors import ConfigError, UserError
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.race import RunPhase
 from lr_demo.ui.controls import Controls, Update, applicable, build_controls
 from lr_demo.ui.cost_form import CostForm, build_cost_form, readable
 from lr_demo.ui.examples import examples_of
@@ -34,6 +33,10 @@ _ON_LOAD = {
     "problem": "const say = () => { const line = element.querySelector('.ll-problem'); "
     "line.textContent = props.value ?? ''; line.hidden = !props.value; }; watch('value', say); say();",
 }
+
+
+_READY = f"async (...values) => {{ await {SCRIPTS}.then((page) => page.ready()); return values; }}"
+"""Before a run is asked for: what the page may have to do first, as to count down."""
 
 
 def build_page(manager: RunManager) -> gr.Blocks:
@@ -85,12 +88,14 @@ def _wire(
     def start(values: Values) -> Updates:
         try:
             settings = controls.read(values, manager.profile)
-            prompt = values[controls.prompt]
+            rivals = controls.read_rivals(values)
             race = manager.start(
-                prompt if isinstance(prompt, str) else "",
+                _text(values[controls.prompt]),
                 settings,
-                baseline=settings.mode is not Mode.AUTOREGRESSIVE,
+                baseline=Mode.AUTOREGRESSIVE in rivals,
                 remeasure=bool(values[controls.remeasure]),
+                rivals=[mode for mode in rivals if mode is not Mode.AUTOREGRESSIVE],
+                expected=_text(values[controls.expected]),
             )
         except UserError as error:
             gr.Warning(html.escape(str(error)), title="Not started")
@@ -117,12 +122,13 @@ def _wire(
             race = manager.race(str(shown.race))
         except UserError:
             return {stop: gr.update(interactive=False)}
-        active = race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING)
+        against = [handle.settings.mode for handle in race.handles if handle is not race.run]
         return {
-            **controls.show(manager.profile, race.run.settings),
+            **controls.show(manager.profile, race.run.settings, against),
             controls.prompt: gr.update(value=race.run.prompt),
+            controls.expected: gr.update(value=race.expected),
             stage: gr.update(value=race.id),
-            stop: gr.update(interactive=active),
+            stop: gr.update(interactive=not race.over),
         }
 
     def fill(link: gr.EventData) -> Updates:
@@ -141,14 +147,16 @@ def _wire(
         mode, verifier = Mode(str(values[controls.mode])), VerifierKind(str(values[controls.verifier]))
         return applicable(controls, manager.profile, mode, verifier)
 
-    def take_example(title: str) -> Update:
-        chosen = next((each.prompt for each in examples_of(manager.profile) if each.title == title), None)
-        taken: Update = gr.update() if chosen is None else gr.update(value=chosen)
-        return taken
+    def take_example(title: str) -> tuple[Update, Update]:
+        chosen = next((each for each in examples_of(manager.profile) if each.title == title), None)
+        if chosen is None:
+            return gr.update(), gr.update()
+        return gr.update(value=chosen.prompt), gr.update(value=chosen.expected)
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     started: list[Component] = [stage, stop, problem, controls.remeasure]
-    gr.on([run.click, controls.prompt.submit], start, inputs=controls.all(), outputs=started, **private)
+    starts = [run.click, controls.prompt.submit, controls.expected.submit]
+    gr.on(starts, start, js=_READY, inputs=controls.all(), outputs=started, **private)
     stop.click(end, inputs=stage, outputs=stop, **private)
     stage.ended(lambda: gr.update(interactive=False), outputs=stop, queue=False, **private)
     fitted = list(applicable(controls, manager.profile, Mode.LOOKAHEAD, VerifierKind.EXACT))
@@ -160,7 +168,9 @@ def _wire(
         queue=False,
         **private,
     )
-    controls.example.input(take_example, inputs=controls.example, outputs=controls.prompt, queue=False, **private)
+    controls.example.input(
+        take_example, inputs=controls.example, outputs=[controls.prompt, controls.expected], queue=False, **private
+    )
     restored = [*(controls.all() - {controls.example}), stage, stop]
     stage.shown(restore, outputs=restored, queue=False, **private)
     stage.linked(fill, outputs=[*(controls.all() - {controls.example}), problem], **private)
@@ -202,15 +212,28 @@ def _follow_profile(manager: RunManager, controls: Controls, costs: CostForm, to
 
     def refit(prompt: str, news: gr.EventData) -> dict[Component | gr.Accordion, Update]:
         """The profile's defaults; for a page that is opened with a race, that race's settings."""
-        settings = manager.profile.defaults
+        settings, against = manager.profile.defaults, [Mode.AUTOREGRESSIVE]
         if news.race:
             with suppress(UserError):  # the stage says that there is no such race
-                settings = manager.race(str(news.race)).run.settings
-                prompt = manager.race(str(news.race)).run.prompt
+                race = manager.race(str(news.race))
+                settings, prompt = race.run.settings, race.run.prompt
+                against = [handle.settings.mode for handle in race.handles if handle is not race.run]
         profile = manager.profile
-        return {**controls.show(profile, settings), **controls.offer(profile, prompt), **costs.show(profile)}
+        return {**controls.show(profile, settings, against), **controls.offer(profile, prompt), **costs.show(profile)}
 
-    fitted = [*controls.settings().values(), controls.remeasure, controls.example, controls.prompt, *costs.outputs()]
+    fitted = [
+        *controls.settings().values(),
+        controls.remeasure,
+        controls.rivals,
+        controls.example,
+        controls.prompt,
+        controls.expected,
+        *costs.outputs(),
+    ]
     top.switched(
         refit, inputs=controls.prompt, outputs=fitted, queue=False, api_visibility="private", show_progress="hidden"
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -14,7 +14,16 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import RunHandle
 from lr_demo.ui.mathematics import MAX_BATCH, math_tree
-from lr_demo.ui.views import PredictionView, RaceLine, RaceView, prediction_view, race_lines, race_view
+from lr_demo.ui.views import (
+    AnswerView,
+    PredictionView,
+    RaceLine,
+    RaceView,
+    answer_views,
+    prediction_view,
+    race_lines,
+    race_view,
+)
 
 MOST_IN_MESSAGE = 500
 """Most events of one message: what a browser takes in without a pause that is felt."""
@@ -57,6 +66,14 @@ def api_router(manager: RunManager) -> APIRouter:
     def race(run_id: str) -> RaceView:
         try:
             return race_view(manager.race(run_id), manager.profile)
+        except UserError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @router.get("/races/{run_id}/answers")
+    def answers(run_id: str) -> list[AnswerView]:
+        """What each lane that has ended answers, compared with what is expected; may take seconds."""
+        try:
+            return answer_views(manager.race(run_id))
         except UserError as error:
             raise HTTPException(404, str(error)) from None
 

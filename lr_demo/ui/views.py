@@ -1,17 +1,23 @@
 """What the page is told in JSON of the profile and of races."""
 
 import hashlib
+from enum import StrEnum
+from textwrap import shorten
 
 from pydantic import BaseModel, ConfigDict
 
 from lr_demo.config import Mode, Profile, RunSettings
+from lr_demo.decoding.answers import final_answer
 from lr_demo.forecast import bottleneck_words, setting_words
+from lr_demo.grading import compare
 from lr_demo.runs.forecasts import Forecast
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
 from lr_demo.runs.recordings import simulation_in_words
 from lr_demo.runs.roles import speculation_in_words
 
+MOST_OF_AN_ANSWER = 120
+"""Characters of a stated result that the page is given."""
 VERIFIER_NAMES = {
     "exact": "exact text",
     "judge": "LLM judge",
@@ -48,9 +54,24 @@ class ProfileView(View):
     """Servers that start when a run first needs them."""
 
 
-class RunView(View):
+class LaneKind(StrEnum):
+    """What a run is in a race."""
+
+    BASELINE = "baseline"
+    RIVAL = "rival"
+    RUN = "run"
+    """The race is named after it."""
+
+
+class LaneView(View):
+    """One run of a race."""
+
     id: str
     status: RunPhase
+    kind: LaneKind
+    mode: Mode
+    turn: int | None
+    """In which turn it is, or was, measured, from 0; lanes of one turn at the same time. None: measured earlier."""
 
 
 class RaceView(View):
@@ -65,11 +86,20 @@ class RaceView(View):
     simulation: str
     """What a simulated run's times and text are made of, in words, where that can be named."""
     recorded: bool
-    run: RunView
-    baseline: RunView | None
-    baseline_cached: bool
-    at_once: bool
-    """True where both lanes are, or were, measured at the same time."""
+    expected: str
+    """The answer that is expected; empty where none was given."""
+    lanes: list[LaneView]
+    """The baseline, where there is one, the rivals and the run."""
+
+
+class AnswerView(View):
+    """What a run answers."""
+
+    run: str
+    answer: str | None
+    """What the answer states as its result; None where it states none."""
+    right: bool | None
+    """Whether it means the expected one; None where none is expected, or the two could not be compared."""
 
 
 class PredictionView(View):
@@ -129,10 +159,22 @@ def race_view(race: Race, profile: Profile | None) -> RaceView:
         simulated=started.simulated if started is not None else profile is not None and profile.simulated,
         simulation=_simulation(race, profile),
         recorded=race.run.recorded,
-        run=_run_view(race.run),
-        baseline=_run_view(race.baseline) if race.baseline is not None else None,
-        baseline_cached=race.baseline_cached,
-        at_once=race.at_once,
+        expected=race.expected,
+        lanes=[_lane_view(race, handle) for handle in race.handles],
+    )
+
+
+def answer_views(race: Race) -> list[AnswerView]:
+    """The answers of the lanes that have ended."""
+    return [_answer_view(handle, race.expected) for handle in race.handles if handle.log.finished is not None]
+
+
+def _answer_view(handle: RunHandle, expected: str) -> AnswerView:
+    answer = final_answer(handle.state().text())
+    return AnswerView(
+        run=handle.id,
+        answer=shorten(answer, MOST_OF_AN_ANSWER, placeholder=" …") if answer is not None else None,
+        right=compare(answer, expected) if expected else None,
     )
 
 
@@ -159,7 +201,7 @@ def race_lines(manager: RunManager) -> list[RaceLine]:
             id=race.id,
             prompt=race.run.prompt[:200],
             mode=race.run.settings.mode,
-            active=race.run.phase in (RunPhase.QUEUED, RunPhase.RUNNING),
+            active=not race.over,
         )
         for race in manager.races()
     ]
@@ -195,10 +237,8 @@ def _race_labels(race: Race, profile: Profile | None) -> list[str]:
     labels = [f"speculation: {words}"] if words else []
     if race.run.imported and started is not None:
         labels.insert(0, f"imported: recorded {started.started_at[:10]} on {started.hardware or 'unknown hardware'}")
-    if race.at_once:
-        labels.append("lanes at once, on devices of their own")
-    elif race.baseline is not None:
-        labels.append("one lane after the other")
+    if len(race.handles) > 1:
+        labels += _turn_labels(race) or ["one lane after the other"]
     return labels
 
 
@@ -209,5 +249,15 @@ def _simulation(race: Race, profile: Profile | None) -> str:
     return simulation_in_words(profile, race.run.prompt) if profile is not None else ""
 
 
-def _run_view(handle: RunHandle) -> RunView:
-    return RunView(id=handle.id, status=handle.phase)
+def _turn_labels(race: Race) -> list[str]:
+    """Which lanes are measured at the same time."""
+    together = [turn for turn in race.turns if len(turn) > 1]
+    if together and len(together[0]) == len(race.handles):
+        return ["lanes at once, on devices of their own"]
+    names = [" and ".join(SHORT_NAMES[handle.settings.mode] for handle in turn) for turn in together]
+    return [f"{name} at once, on devices of their own; other lanes one after the other" for name in names]
+
+
+def _lane_view(race: Race, handle: RunHandle) -> LaneView:
+    kind = LaneKind.RUN if handle is race.run else LaneKind.BASELINE if handle is race.baseline else LaneKind.RIVAL
+    return LaneView(id=handle.id, status=handle.phase, kind=kind, mode=handle.settings.mode, turn=race.turn_of(handle))

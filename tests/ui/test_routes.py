@@ -80,10 +80,10 @@ def test_an_unknown_run_is_not_found_with_a_sentence(site: str) -> None:
 
 def test_a_race_is_told_with_its_baseline(site: str, events: list[Event]) -> None:
     race = httpx.get(f"{site}/races/lookahead1").json()
-    assert (race["run"], race["baseline"]) == (
-        {"id": "lookahead1", "status": "finished"},
-        {"id": "lookahead1b", "status": "finished"},
-    )
+    assert [(lane["id"], lane["kind"], lane["status"], lane["turn"]) for lane in race["lanes"]] == [
+        ("lookahead1b", "baseline", "finished", None),
+        ("lookahead1", "run", "finished", 0),
+    ]
     assert race["recorded"]
     assert race["simulated"]
     assert "γ 3" in race["labels"]

@@ -126,9 +126,9 @@ export class Charts {
     if (this.tree.step(race, now)) return true;
     const stale = this.all.filter((chart) => chart.stale && !chart.held);
     const inSight = stale.filter((chart) => chart.seen);
-    const waiting = inSight.length || !race.finishedShown ? inSight : stale; // out of sight too, once nothing changes any more
+    const waiting = inSight.length || !race.over ? inSight : stale; // out of sight too, once nothing changes any more
     const next = waiting.filter((chart) => chart.due <= now).sort((a, b) => a.due - b.due)[0];
     next?.draw(this.Plotly, race, this.palette);
-    return waiting.length > (next ? 1 : 0) || (race.finishedShown && stale.length > (next ? 1 : 0)) || this.tree.stale;
+    return waiting.length > (next ? 1 : 0) || (race.over && stale.length > (next ? 1 : 0)) || this.tree.stale;
   }
 }

@@ -26,6 +26,16 @@ export class Head {
     );
   }
 
+  /** As before any run. */
+  clear() {
+    this.compare(NaN);
+    this.progress(0);
+    this.chip("", "done");
+    this.figures({ tokens: 0, time: 0, speed: NaN, note: "" });
+    this.server("", "");
+    this.details(null);
+  }
+
   title(mode) {
     const { short, long } = MODES[mode] ?? { short: mode, long: "" };
     setText(this.name, short);

@@ -1,12 +1,9 @@
-// One lane of the race: folds a run's events and keeps its step cards up to date, in slices of time.
+// One lane of the race: keeps the step cards of a folded run up to date, in slices of time.
 
 import { Card } from "./card.js";
 import { el, setText, show } from "./dom.js";
+import { Fold } from "./fold.js";
 import { GivenUp } from "./givenup.js";
-import { Measures } from "./measures.js";
-import { CriticalPath } from "./path.js";
-import { Spans } from "./spans.js";
-import { RunState } from "./state.js";
 
 const NEAR_END = 48; // pixels from the end within which a lane goes on following
 const PAGE = 16; // steps per page; a page out of sight costs the browser nothing
@@ -32,13 +29,9 @@ export class Lane {
 
   /** Back to before the first event. */
   reset() {
-    this.state = new RunState();
-    this.measures = new Measures();
-    this.spans = new Spans();
-    this.path = new CriticalPath();
-    this.cards = new Map();
-    this.open = new Set(); // positions that are not decided
-    this.dirty = new Set();
+    this.fold = new Fold();
+    this.cards = new Map(); // by position, of steps that are not decided
+    this.finals = new Map(); // by position, of steps in the answer: nothing changes them any more
     this.cycles = new Map();
     this.page = null;
     this.list.replaceChildren();
@@ -56,29 +49,76 @@ export class Lane {
     return this.measures.plain;
   }
 
-  apply(event) {
-    this.measures.apply(event, this.state);
-    this.state.apply(event);
-    this.spans.apply(event, this.state);
-    this.path.apply(event, this.state);
-    if (event.position !== undefined && event.type !== "cycle_started") this.dirty.add(event.position);
-    if (event.type === "position_opened") this.open.add(event.position);
-    else if (event.type === "step_committed") {
-      this.open.delete(event.position);
-      this.sweep();
-    } else if (event.type === "verdict" ? !event.accepted : event.type === "step_cancelled" && event.role === "draft") this.sweep();
-    else if (event.type === "run_finished") this.sweep(true);
+  get state() {
+    return this.fold.state;
   }
 
-  /** Undecided positions that no longer can join the answer leave the cards. */
-  sweep(all = false) {
-    for (const id of this.open) {
-      const position = this.state.positions.get(id);
-      if (!all && this.state.alive(position)) continue;
-      position.dead = true;
-      this.open.delete(id);
-      this.dirty.add(id);
+  get measures() {
+    return this.fold.measures;
+  }
+
+  get spans() {
+    return this.fold.spans;
+  }
+
+  get path() {
+    return this.fold.path;
+  }
+
+  /** Positions that are not decided. */
+  get open() {
+    return this.fold.open;
+  }
+
+  get dirty() {
+    return this.fold.dirty;
+  }
+
+  apply(event) {
+    this.fold.apply(event);
+  }
+
+  /** Shows another moment of the same run; the cards of steps that are decided in both stay as they are. */
+  adopt(fold) {
+    for (const card of this.cards.values()) card.node.remove();
+    this.cards.clear();
+    const kept = fold.state.answer.length;
+    const settled = Math.min(fold.state.cycle, this.state.cycle) - 1; // cycles before have nothing left to be given up
+    this.fold = fold;
+    for (const cycle of this.cycles.values()) this.cut(cycle, kept, settled);
+    for (const position of fold.state.positions.values()) {
+      const shown = position.committed ? this.finals.get(position.id)?.node.isConnected : this.cycles.get(position.cycle)?.buried.has(position.id);
+      if (!shown) continue;
+      position.drawn = true;
+      fold.dirty.delete(position.id);
     }
+    for (const page of [...this.list.children]) {
+      page.steps = page.querySelectorAll(".level").length;
+      if (!page.childElementCount) page.remove();
+    }
+    this.page = this.list.lastElementChild;
+    show(this.empty, !this.page);
+  }
+
+  /** Takes from a cycle the levels from step `kept` on, and what was given up unless the cycle is settled. */
+  cut(cycle, kept, settled) {
+    if (cycle.number >= settled) {
+      cycle.givenUp?.node.remove();
+      cycle.givenUp = null;
+      cycle.buried.clear();
+    }
+    cycle.levels = cycle.levels.filter((level) => {
+      const stays = level.step < kept && level.node.childElementCount > 0;
+      if (!stays) level.node.remove();
+      else level.node.classList.toggle("multi", level.node.childElementCount > 1);
+      return stays;
+    });
+    cycle.sections = cycle.sections.filter((section) => {
+      const stays = section.querySelector(".level, .givenup") !== null;
+      if (!stays) section.remove();
+      return stays;
+    });
+    if (!cycle.sections.length) this.cycles.delete(cycle.number);
   }
 
   /** Brings cards up to date until the deadline (a `performance.now()`); true when all are. */
@@ -101,7 +141,7 @@ export class Lane {
     }
     let card = this.cards.get(position.id);
     if (!card) {
-      card = new Card(position, this.plain);
+      card = (position.committed && this.finals.get(position.id)) || new Card(position, this.plain);
       this.cards.set(position.id, card);
       this.place(card, position);
     }
@@ -109,13 +149,14 @@ export class Lane {
     if (!card.final) return;
     position.drawn = true; // nothing that comes later changes it
     this.cards.delete(position.id);
+    this.finals.set(position.id, card);
   }
 
-  /** A cycle: its sections (a new one on every page it reaches), its levels (one per step), what was given up in it. */
+  /** A cycle: its sections (a new one on every page it reaches), its levels (one per step), what was given up in it, of which positions. */
   cycle(number) {
     let cycle = this.cycles.get(number);
     if (!cycle) {
-      cycle = { number, section: null, levels: [], givenUp: null };
+      cycle = { number, sections: [], levels: [], givenUp: null, buried: new Set() };
       this.cycles.set(number, cycle);
     }
     return cycle;
@@ -128,13 +169,13 @@ export class Lane {
       this.page.steps = 0;
       this.list.append(this.page);
     }
-    if (cycle.section?.parentNode !== this.page) {
-      const first = cycle.section === null;
-      cycle.section = el("section.cycle", { "data-cycle": cycle.number + 1 });
-      if (first && !this.plain) cycle.section.append(el("div.cyclename", {}, `cycle ${cycle.number + 1}`));
-      this.page.append(cycle.section);
+    if (cycle.sections.at(-1)?.parentNode !== this.page) {
+      const section = el("section.cycle", { "data-cycle": cycle.number + 1 });
+      if (!cycle.sections.length && !this.plain) section.append(el("div.cyclename", {}, `cycle ${cycle.number + 1}`));
+      cycle.sections.push(section);
+      this.page.append(section);
     }
-    return cycle.section;
+    return cycle.sections.at(-1);
   }
 
   place(card, position) {
@@ -174,11 +215,11 @@ export class Lane {
     const cycle = this.cycle(position.cycle);
     if (!cycle.givenUp) {
       cycle.givenUp = new GivenUp();
-      (cycle.section ?? this.section(cycle)).append(cycle.givenUp.node);
+      (cycle.sections.at(-1) ?? this.section(cycle)).append(cycle.givenUp.node);
     }
-    if (position.buried) cycle.givenUp.update();
+    if (cycle.buried.has(position.id)) cycle.givenUp.update();
     else cycle.givenUp.add(position);
-    position.buried = true;
+    cycle.buried.add(position.id);
   }
 
   byHand(event) {

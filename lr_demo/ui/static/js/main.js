@@ -26,12 +26,17 @@ export function mountLearn(element) {
   element.dataset.mounted ||= (new LearnPage(element.querySelector(".ll-learn")), "yes");
 }
 
+let stage = null;
+
 /**
  * @param watch Gradio's: calls back when the server sets a prop
  * @param tell raises an event at the server
  */
 export function mountStage(element, props, watch, tell) {
-  const stage = new Stage(element.querySelector(".ll-stage"), tell);
+  stage = new Stage(element.querySelector(".ll-stage"), tell);
   watch("value", () => stage.receive(props.value));
   stage.receive(props.value);
 }
+
+/** To be awaited before a run is asked for: a countdown may come first. */
+export const ready = () => stage?.ready();

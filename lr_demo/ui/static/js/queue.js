@@ -1,11 +1,11 @@
-// The events of one run on their way into a lane; kept, so that a baseline can be replayed.
+// The events of one run on their way into a lane; kept, so that any moment of it can be shown again.
 
 import { slim } from "./state.js";
 
 export class Queue {
   constructor() {
     this.history = [];
-    this.at = 0;
+    this.at = 0; // how many of them the lane shows
     this.total = null; // { tokens, time } of the whole run, once its end is here
     this.started = null;
     this.tokens = 0;
@@ -20,19 +20,7 @@ export class Queue {
     }
   }
 
-  peek() {
-    return this.history[this.at];
-  }
-
-  next() {
-    this.at += 1;
-  }
-
   get size() {
     return this.history.length - this.at;
-  }
-
-  rewind() {
-    this.at = 0;
   }
 }

@@ -1,12 +1,17 @@
-// The stage: the race's title and badges, its lanes, notices, the sentence that explains it, the charts.
+// The stage: the race's title and badges, its lanes, replay, finish line, notices, the sentence that explains it, the charts.
 
+import { BigScreen } from "./bigscreen.js";
+import { Countdown } from "./countdown.js";
 import { el, setText, show } from "./dom.js";
-import { factor, MODES } from "./format.js";
 import { verdictOf } from "./explain.js";
-import { Simulated } from "./simulated.js";
+import { FinishLine } from "./finish.js";
+import { factor, MODES } from "./format.js";
+import { listen, showShortcuts } from "./keys.js";
+import { Playback } from "./playback.js";
 import { Predicted } from "./predicted.js";
 import { Race } from "./race.js";
 import { Saving } from "./saving.js";
+import { Simulated } from "./simulated.js";
 import { getJson } from "./transport.js";
 
 const ROLES = { draft: "The draft", judge: "The judge", target: "The target" };
@@ -26,19 +31,27 @@ export class Stage {
     this.chips = el("div.chips");
     this.badge = el("span.chip.measured", { hidden: true });
     this.banner = new Simulated(root);
-    this.replay = el("button.quiet", { type: "button", hidden: true, onclick: () => this.again() }, "↻ replay");
-    this.skip = el("button.quiet", { type: "button", hidden: true, onclick: () => this.race.skip() }, "skip to the end");
     this.saving = new Saving();
+    this.countdown = new Countdown();
+    this.bigScreen = new BigScreen(root, (on) => this.enlarged(on));
+    this.larger = el("button.quiet", { type: "button", "aria-pressed": "false", title: "Stage mode: large type on the whole screen (f)", onclick: () => this.bigScreen.toggle() }, "⤢ stage");
+    this.help = el("button.quiet", { type: "button", title: "Keyboard shortcuts (?)", "aria-label": "Keyboard shortcuts", onclick: () => showShortcuts(this.shortcuts) }, "?");
     this.noticeList = el("div.notices");
     this.why = el("p.why", { hidden: true });
     this.predicted = new Predicted();
     this.announcer = el("p.sr", { "aria-live": "polite" });
     this.others = el("div.others", { hidden: true });
     this.race = new Race(this);
+    this.playback = new Playback(this.race);
+    this.playback.node.append(this.countdown.option);
+    this.finishLine = new FinishLine();
+    this.shortcuts = this.bindings();
+    listen(this.shortcuts);
     root.replaceChildren(
       this.banner.node,
-      el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.skip, this.replay, this.saving.node), this.chips),
-      this.noticeList, this.others, this.race.node, this.why, this.predicted.node, this.race.charts.node, this.announcer,
+      el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.saving.node, this.larger, this.help), this.chips),
+      this.noticeList, this.others, this.race.node, this.playback.node, this.finishLine.node,
+      this.why, this.predicted.node, this.race.charts.node, this.announcer, this.countdown.node,
     );
     this.race.left.lane.say("The autoregressive baseline runs first, alone; then its recording races the run as a ghost. Where it has devices of its own, both run at once.");
     this.race.right.lane.say("Choose a problem and press Run: drafted steps appear here, with what became of them.");
@@ -50,6 +63,37 @@ export class Stage {
     else this.offerOthers();
     const wish = { settings: link.get("settings"), prompt: link.get("prompt") };
     if (!asked && (wish.settings || wish.prompt)) this.tell.linked(wish);
+  }
+
+  /** What keys do, in the order in which they are listed. */
+  bindings() {
+    const { playback } = this;
+    const press = (id) => () => document.querySelector(id)?.click(); // a disabled button takes no click
+    const skip = (by) => (event) => playback.move(event.shiftKey ? 10 * by : by);
+    return [
+      { keys: ["r"], shown: "r", does: "run", act: () => this.countdown.counting || press("#ll-run")() },
+      { keys: ["s"], shown: "s", does: "stop", act: press("#ll-stop") },
+      { keys: [" "], shown: "space", does: "replay the race, or pause", act: () => playback.toggle() },
+      { keys: ["ArrowLeft"], shown: "←", does: "a second back (with Shift: ten)", act: skip(-1) },
+      { keys: ["ArrowRight"], shown: "→", does: "a second on (with Shift: ten)", act: skip(1) },
+      { keys: ["Home"], shown: "Home", does: "to the start", act: () => playback.move(-Infinity) },
+      { keys: ["End"], shown: "End", does: "to the finish line", act: () => playback.move(Infinity) },
+      { keys: ["<", ","], shown: "<", does: "slower replay", act: () => playback.faster(-1) },
+      { keys: [">", "."], shown: ">", does: "faster replay", act: () => playback.faster(1) },
+      { keys: ["f"], shown: "f", does: "stage mode: large type on the whole screen; Escape leaves it", act: () => this.bigScreen.toggle() },
+      { keys: ["?"], shown: "?", does: "this list", act: () => showShortcuts(this.shortcuts) },
+    ];
+  }
+
+  enlarged(on) {
+    this.larger.setAttribute("aria-pressed", String(on));
+    setText(this.larger, on ? "leave the stage" : "⤢ stage");
+    for (const side of this.race.sides) side.lane.follow();
+  }
+
+  /** Before a run is asked for: a countdown in stage mode, and where it is wanted. */
+  ready() {
+    return this.countdown.run(this.bigScreen.on);
   }
 
   /** What the server set: a race's id, or nothing yet. */
@@ -87,25 +131,25 @@ export class Stage {
     show(this.why, false);
     this.predicted.clear();
     show(this.others, false);
-    show(this.replay, false);
-    show(this.skip, false);
     this.saving.offer(null);
   }
 
-  begin(info, options) {
+  begin(info) {
     this.info = info;
     setText(this.problem, info.prompt);
     this.problem.title = info.prompt.slice(0, 2000);
     this.chips.replaceChildren(...info.labels.map((label) => el("span.chip", {}, label)));
     this.simulated(info.simulated);
-    this.race.open(info, options);
+    this.race.open(info);
+    this.playback.update();
+    this.finishLine.open(this.race);
     this.predicted.tell(info.id);
-    show(this.skip, Boolean(info.baseline));
   }
 
-  again() {
-    this.clear();
-    this.begin(this.info, { replay: true });
+  /** Another moment of the race is shown. */
+  moved(race) {
+    this.playback.update();
+    this.finishLine.update(race);
   }
 
   simulated(is) {
@@ -150,16 +194,16 @@ export class Stage {
     setText(this.announcer, `The run ${state.status}${how}.`);
   }
 
-  /** Both sides are complete. */
+  /** All lanes are complete. */
   settled(race, speedup, sentence) {
     this.why.dataset.result = Number.isFinite(speedup) ? verdictOf(speedup) : "";
     setText(this.why, sentence);
     show(this.why, sentence !== "");
     const { state } = race.run;
     if (state.status === "finished") this.predicted.tell(race.info.id, state.tokens / state.t);
-    show(this.skip, false);
-    show(this.replay, race.run.state.started !== null);
     this.saving.offer(race.run.state.finished ? race.info.id : null);
+    this.moved(race);
+    this.finishLine.fetch(race);
   }
 
   /** Before the first race: what others run, to be watched. */
