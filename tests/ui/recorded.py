@@ -1,5 +1,6 @@
 """Recorded races: decoded by the real engine on simulated models in virtual time, written as traces."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def record(
     scene: Scene | None = None,
     profile: str = "simulated",
     models: dict[str, str] | None = None,
+    said: Mapping[str, object] | None = None,
 ) -> list[Event]:
-    """Decode a story and write its trace as run `run`; returns its events."""
+    """Decode a story and write its trace as run `run`; returns its events. `said` is more of what its start says."""
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps a loop running in the thread of a browser test
         outcome = elsewhere.submit((scene or Scene(story=story)).run, settings).result()
     started = RunStarted(
@@ -49,7 +51,7 @@ def record(
         simulated=simulated,
         baseline=baseline,
         hardware="a test machine",
-    )
+    ).model_copy(update=said)
     finished = ended or RunFinished(status=RunStatus.FINISHED, reason="end_of_sequence")
     writer = TraceStore(folder).writer(run)
     clock = _Clock()

@@ -34,7 +34,7 @@ export class BigScreen {
   leave() {
     this.set(false);
     this.full = false;
-    if (document.fullscreenElement === this.root) document.exitFullscreen();
+    if (document.fullscreenElement === this.root) document.exitFullscreen().catch(() => {}); // it was left meanwhile
   }
 
   set(on) {

@@ -120,7 +120,8 @@ export function headline(lanes, places, reference) {
   if (!winner) return `No lane came in. ${missing.join(", ")}.`;
   if (!reference) return `${winner.name}: ${seconds(winner.time)} at ${rate(winner.speed)} tokens/s.`;
   const parts = [missing.length ? `${missing.join(", ")}.` : ""];
-  if (reference.ended) parts.unshift(...compared(places, reference));
+  if (places.length === 1) parts.push(`${winner.name} ran alone to the end.`);
+  else if (reference.ended) parts.unshift(...compared(places, reference));
   else parts.unshift(`⚑ ${winner.name} is the fastest that came in.`);
   const earlier = places.filter((lane) => lane.time < winner.time);
   if (earlier.length) parts.push(`${earlier.map((lane) => lane.name).join(" and ")} ended sooner, with fewer tokens.`);

@@ -17,8 +17,8 @@ function belongsElsewhere(key, target) {
 }
 
 /**
- * @param {{keys: string[], shown: string, does: string, act: (event: KeyboardEvent) => void}[]} shortcuts
- * `keys` are values of `KeyboardEvent.key`
+ * @param {{keys: string[], shown: string, does: string, act: (event: KeyboardEvent) => unknown}[]} shortcuts
+ * `keys` are values of `KeyboardEvent.key`; `act` returns false where there is nothing to do: the key is the browser's then
  */
 export function listen(shortcuts) {
   const acts = new Map(shortcuts.flatMap(({ keys, act }) => keys.map((key) => [key, act])));
@@ -26,8 +26,7 @@ export function listen(shortcuts) {
     const act = acts.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!act || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (belongsElsewhere(event.key, event.target)) return;
-    event.preventDefault();
-    act(event);
+    if (act(event) !== false) event.preventDefault();
   });
 }
 

@@ -35,15 +35,18 @@ export class Playback {
     this.slider.setAttribute("aria-valuetext", text);
   }
 
+  /** False where there is nothing to replay yet. */
   toggle() {
+    if (!this.race.replayable) return false;
     if (this.race.replaying) this.race.pause();
     else this.race.play();
     this.update();
+    return true;
   }
 
-  /** Moves by some seconds, or to the start (-Infinity) or the end (Infinity). */
+  /** Moves by some seconds, or to the start (-Infinity) or the end (Infinity); false where there is nothing to replay yet. */
   move(by) {
-    this.race.seek(this.race.moment + by);
+    return this.race.replayable && this.race.seek(this.race.moment + by);
   }
 
   /** @param {1 | -1} by one speed up or down */

@@ -1,12 +1,12 @@
 // One race on screen: up to four lanes, each on its own clock, fed by streams, drawn in slices of a frame.
 
 import { Charts } from "./charts.js";
-import { chip } from "./chips.js";
 import { Clock } from "./clock.js";
 import { el } from "./dom.js";
 import { explain } from "./explain.js";
-import { cycleNote, details, speedOf } from "./figures.js";
+import { speedOf } from "./figures.js";
 import { MODES } from "./format.js";
+import { showHeads } from "./heads.js";
 import { chosenSentence } from "./outcome.js";
 import { Side } from "./side.js";
 
@@ -266,37 +266,11 @@ export class Race {
 
   figures() {
     this.stale = false;
-    const rate = this.baselineRate();
-    const tokens = this.reference?.queue.total?.tokens ?? Infinity;
-    const detailed = this.sides.some((side) => side.info.mode !== "autoregressive");
-    for (const side of this.sides) {
-      const { head, lane } = side;
-      const figures = speedOf(lane, this.timeOf(side));
-      const running = side.state.started && !side.done;
-      head.figures({ ...figures, note: running ? cycleNote(lane) : "" });
-      head.chip(...chip(side, this.beside(side), { ghost: this.isGhost(side), replaying: this.clock !== null, lanes: this.sides.length }));
-      if (side === this.reference) head.progress(side.state.written.target / tokens);
-      else {
-        head.compare(figures.speed / rate, side.state.status === "finished");
-        head.progress(side.done ? 1 : side.state.tokens / Math.max(tokens, 1));
-      }
-      head.details(!detailed ? null : side.info.kind === "baseline" ? [] : details(lane));
-    }
-    this.servers();
+    showHeads(this);
     this.view.roles(this.run.state.degraded);
     this.view.notice("auto", chosenSentence(this.run.state.chosen), "note");
-    this.view.simulated(Boolean(this.sides.some((side) => side.started?.simulated)));
+    this.view.simulated(this.sides.some((side) => side.started?.simulated));
     this.view.moved(this);
-  }
-
-  /** Which server each side ran on, where that is not the same. */
-  servers() {
-    const targets = this.sides.map((side) => side.started?.servers?.target);
-    const differ = targets.every(Boolean) && new Set(targets).size > 1;
-    this.sides.forEach(({ head, started }, i) => {
-      const how = started?.speculation ? `with token-level speculation (${started.speculation})` : "without token-level speculation";
-      head.server(differ ? targets[i] : "", `The server that played the target: ${how}.`);
-    });
   }
 
   /** Says once how it ended, when all lanes are at their end. */
