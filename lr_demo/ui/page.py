@@ -35,10 +35,6 @@ _ON_LOAD = {
 }
 
 
-_READY = f"async (...values) => {{ await {SCRIPTS}.then((page) => page.ready()); return values; }}"
-"""Before a run is asked for: what the page may have to do first, as to count down."""
-
-
 def build_page(manager: RunManager) -> gr.Blocks:
     """The pages for one manager, of which this is the first."""
     profile = manager.profile
@@ -156,7 +152,7 @@ def _wire(
     private = {"api_visibility": "private", "show_progress": "hidden"}
     started: list[Component] = [stage, stop, problem, controls.remeasure]
     starts = [run.click, controls.prompt.submit, controls.expected.submit]
-    gr.on(starts, start, js=_READY, inputs=controls.all(), outputs=started, **private)
+    gr.on(starts, start, js=_when_ready(len(controls.all())), inputs=controls.all(), outputs=started, **private)
     stop.click(end, inputs=stage, outputs=stop, **private)
     stage.ended(lambda: gr.update(interactive=False), outputs=stop, queue=False, **private)
     fitted = list(applicable(controls, manager.profile, Mode.LOOKAHEAD, VerifierKind.EXACT))
@@ -233,6 +229,11 @@ def _follow_profile(manager: RunManager, controls: Controls, costs: CostForm, to
     top.switched(
         refit, inputs=controls.prompt, outputs=fitted, queue=False, api_visibility="private", show_progress="hidden"
     )
+
+
+def _when_ready(inputs: int) -> str:
+    """Script that passes that many inputs on when the page is ready for a run: it may count down first."""
+    return f"async (...values) => {{ await {SCRIPTS}.then((page) => page.ready()); return values.slice(0, {inputs}); }}"
 
 
 def _text(value: object) -> str:

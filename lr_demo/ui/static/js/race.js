@@ -219,7 +219,12 @@ export class Race {
     const charting = behind || busy ? true : this.charts.step(this);
     const playing = this.playing();
     if (playing) this.charts.touch();
-    if (behind || !drawn || charting || playing || this.stale || !(this.over || this.clock)) this.wake();
+    if (behind || !drawn || charting || playing || this.stale || this.unsettled()) this.wake();
+  }
+
+  /** Whether the end of the race is still to be told, and can be: not while an earlier moment is looked at. */
+  unsettled() {
+    return !this.over && !(this.clock && !this.replaying && this.moment < this.duration);
   }
 
   /** Takes events up to the moment that is shown; true while far behind it. */
