@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lr_demo.benchmark import bench
 from lr_demo.benchmark.own_problems import OWN_PROBLEMS
-from lr_demo.benchmark.problems import Problem, Scheme, correct
+from lr_demo.benchmark.problems import Problem, Scheme
 from lr_demo.benchmark.real_models import COMPARED, RealModels, measure_models, why_not
 from lr_demo.benchmark.schedule import Measured
 from lr_demo.benchmark.step_cost import StepCost
@@ -16,6 +16,7 @@ from lr_demo.benchmark.viewers import Watched, slowdown, watched_runs
 from lr_demo.cli import main
 from lr_demo.config import Profile, load_profile
 from lr_demo.errors import ServingError
+from lr_demo.grading import correct
 from tests.runs.simulated_profile import quick_profile, replicated_profile
 
 REAL = Measured(0.8, 6, ideal_s=19.0, kept_s=19.9, schedule_s=20.0, tokens=4000, events=4000, cpu_s=1.5, asked=[])
