@@ -1,4 +1,4 @@
-// The badge of a simulated run that nobody can miss: a banner that stays in sight, and a mark on all that hangs below it.
+// The badge of a simulated run that nobody can miss: a banner on top, and a mark on all that hangs below it.
 
 import { el, setText, show } from "./dom.js";
 import { stampCharts } from "./plot.js";
