@@ -109,7 +109,7 @@ function devicesOf(started) {
   const simulated = devices.filter((name) => name.startsWith("simulated "));
   const others = devices.filter((name) => !gpus.includes(name) && !simulated.includes(name));
   const numbers = gpus.map((name) => name.slice(4)).join(", ");
-  const none = simulated.length ? `none; simulated: ${simulated.map((name) => name.slice(10)).join(", ")}` : "";
+  const none = simulated.length ? "none: simulated" : "";
   return [gpus.length ? `${gpus.length} GPU${gpus.length > 1 ? "s" : ""} (${numbers})` : "", ...others, none].filter(Boolean).join(", ");
 }
 

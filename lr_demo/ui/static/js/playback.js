@@ -46,7 +46,10 @@ export class Playback {
 
   /** Moves by some seconds, or to the start (-Infinity) or the end (Infinity); false where there is nothing to replay yet. */
   move(by) {
-    return this.race.replayable && this.race.seek(this.race.moment + by);
+    if (!this.race.replayable) return false;
+    this.race.seek(this.race.moment + by);
+    this.update();
+    return true;
   }
 
   /** @param {1 | -1} by one speed up or down */

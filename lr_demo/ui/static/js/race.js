@@ -12,6 +12,7 @@ import { Side } from "./side.js";
 
 const FRAME_BUDGET = 9; // ms of a frame for taking events and drawing cards
 const CATCH_UP_BUDGET = 24; // the same while far behind, as after a reload: nothing to be smooth for yet
+const BACK_BUDGET = 40; // the same while an earlier moment is folded: nothing changes on screen until it is
 const FRAME_EVERY = 30; // ms: thirty times a second is as smooth as text needs
 const FAR_BEHIND = 300; // events and cards
 const FIGURES_EVERY = 120; // ms
@@ -204,8 +205,9 @@ export class Race {
       this.clock.hold();
       this.clock.move(this.duration);
     }
-    const late = this.sides.some((side) => side.anew) || this.right.queue.size + this.sides.reduce((sum, side) => sum + side.lane.dirty.size, 0) > FAR_BEHIND;
-    const deadline = began + (late ? CATCH_UP_BUDGET : FRAME_BUDGET);
+    const back = this.sides.some((side) => side.anew || side.isAfter(this.until(side)));
+    const late = this.right.queue.size + this.sides.reduce((sum, side) => sum + side.lane.dirty.size, 0) > FAR_BEHIND;
+    const deadline = began + (back ? BACK_BUDGET : late ? CATCH_UP_BUDGET : FRAME_BUDGET);
     const behind = this.take(deadline);
     // While far behind (a reload of a long run) every event is taken first: drawing what is about to change is waste.
     const drawn = behind && performance.now() > deadline ? false : this.draw(deadline);
@@ -231,11 +233,12 @@ export class Race {
   take(deadline) {
     let behind = false;
     for (const side of this.sides) {
-      const { taken, left } = side.advance(this.until(side), deadline);
+      const { taken, left, adopted } = side.advance(this.until(side), deadline);
       if (taken) {
         this.stale = true;
         this.charts.touch();
       }
+      if (adopted) this.figuresDue = 0; // figures and cards are of one moment
       if (left > SMOOTH * (this.clock?.rate ?? 1)) behind = true;
     }
     return behind;

@@ -84,14 +84,20 @@ export class Side {
     return this.offset === Infinity ? 0 : (performance.now() - this.offset) / 1000;
   }
 
+  /** Whether the lane shows more than what had happened at a moment. */
+  isAfter(moment) {
+    return this.queue.at > 0 && moment < this.lane.state.t;
+  }
+
   /**
    * Brings the lane towards the moment `until`: exactly the events up to it are folded, from the start where it lies
    * in the past. What is shown changes when all of them are.
-   * @returns {{taken: number, left: number}} events that were taken, and seconds between the moment reached and the next event due
+   * @returns {{taken: number, left: number, adopted: boolean}} events that were taken, seconds between the moment
+   * and the next event due, and whether an earlier moment is shown now
    */
   advance(until, deadline) {
     const { queue, lane } = this;
-    if (this.anew ? until < this.anew.fold.state.t : queue.at > 0 && until < lane.state.t) this.anew = { fold: new Fold(), at: 0 };
+    if (this.anew ? until < this.anew.fold.state.t : this.isAfter(until)) this.anew = { fold: new Fold(), at: 0 };
     const way = this.anew ?? { fold: lane.fold, at: queue.at };
     const from = way.fold.state.t;
     let taken = 0;
@@ -102,6 +108,7 @@ export class Side {
     }
     const next = queue.history[way.at];
     const there = !next || next.t > until;
+    const adopted = this.anew !== null && there;
     if (!this.anew) queue.at = way.at;
     else if (there) {
       this.anew = null;
@@ -109,6 +116,6 @@ export class Side {
       lane.adopt(way.fold);
     }
     if (taken) lane.node.classList.toggle("still", lane.fold !== way.fold || way.fold.state.t - from > JUMP);
-    return { taken, left: there ? 0 : until - next.t };
+    return { taken, left: there ? 0 : until - next.t, adopted };
   }
 }
