@@ -89,12 +89,14 @@ def _shell() -> _Shell:
 def _data(race: Race) -> str:
     """The race as `offline/transport.js` reads it, with no `<` in it."""
     view = race_view(race, None).model_copy(update={"recorded": True})
+    routes = {f"races/{race.id}": view.model_dump(mode="json")}
     texts = [race.run.prompt, *(text for handle in race.handles for text in _texts(handle.log.events()))]
     runs = ",".join(
         f'{json.dumps(handle.id)}:{{"status":{json.dumps(handle.phase)},"events":[{",".join(handle.log.lines())}]}}'
         for handle in race.handles
     )
-    whole = f'{{"race":{view.model_dump_json()},"math":{json.dumps(_mathematics(texts))},"runs":{{{runs}}}}}'
+    answers = f'"race":{json.dumps(race.id)},"routes":{json.dumps(routes)},"math":{json.dumps(_mathematics(texts))}'
+    whole = f'{{{answers},"runs":{{{runs}}}}}'
     return whole.replace("<", "\\u003c")
 
 

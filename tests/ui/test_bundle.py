@@ -54,4 +54,4 @@ def test_the_modules_of_the_stage_can_be_joined() -> None:
     script = bundle("js/offline/main.js", text_of, {"js/transport.js": "js/offline/transport.js"})
     assert "class Stage" in script
     assert "EventSource" not in script
-    assert "fetch(" not in script
+    assert "await fetch(" not in script

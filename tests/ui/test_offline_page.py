@@ -44,8 +44,8 @@ def test_both_runs_of_a_race_are_in_the_page_event_for_event(tmp_path: Path) -> 
     assert data["runs"]["whole1"]["events"] == [e.model_dump(mode="json", exclude_none=True) for e in events]
     assert data["runs"]["whole1"]["status"] == "finished"
     assert data["runs"]["whole1b"]["events"][0]["mode"] == "autoregressive"
-    assert data["race"]["recorded"]
-    assert "γ 3" in data["race"]["labels"]
+    assert data["routes"]["races/whole1"]["recorded"]
+    assert "γ 3" in data["routes"]["races/whole1"]["labels"]
 
 
 def test_the_same_events_give_the_same_page(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ const BATCH = 500; // events at once, as the server sends them
 const data = JSON.parse(document.getElementById("ll-data").textContent);
 
 /** The race of this page, as `/races/{id}` says it. */
-export const race = data.race;
+export const race = data.routes[`races/${data.race}`];
 
 /** The first event of a run. */
 export const startOf = (id) => data.runs[id].events[0];
@@ -15,8 +15,9 @@ export const online = false;
 
 export const url = (path) => path;
 
+/** What the routes had answered; null for what the page was not given. */
 export async function getJson(path) {
-  return path === `races/${race.id}` ? race : null;
+  return Object.hasOwn(data.routes, path) ? data.routes[path] : null;
 }
 
 /** Mathematics is all that can be asked for: what was rendered when the page was saved. */
