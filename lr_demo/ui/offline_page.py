@@ -23,7 +23,7 @@ from lr_demo.ui.bundle import BundleError, bundle
 from lr_demo.ui.latex_in_text import latex_in
 from lr_demo.ui.mathematics import MathNode, math_tree
 from lr_demo.ui.static_files import text_of, texts_below
-from lr_demo.ui.views import race_view
+from lr_demo.ui.views import answer_views, race_view
 
 _ENTRY = "js/offline/main.js"
 _INSTEAD = {"js/transport.js": "js/offline/transport.js"}
@@ -89,7 +89,10 @@ def _shell() -> _Shell:
 def _data(race: Race) -> str:
     """The race as `offline/transport.js` reads it, with no `<` in it."""
     view = race_view(race, None).model_copy(update={"recorded": True})
-    routes = {f"races/{race.id}": view.model_dump(mode="json")}
+    routes = {
+        f"races/{race.id}": view.model_dump(mode="json"),
+        f"races/{race.id}/answers": [each.model_dump(mode="json") for each in answer_views(race)],
+    }
     texts = [race.run.prompt, *(text for handle in race.handles for text in _texts(handle.log.events()))]
     runs = ",".join(
         f'{json.dumps(handle.id)}:{{"status":{json.dumps(handle.phase)},"events":[{",".join(handle.log.lines())}]}}'
