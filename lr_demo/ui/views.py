@@ -100,6 +100,8 @@ class AnswerView(View):
     """What the answer states as its result; None where it states none."""
     right: bool | None
     """Whether it means the expected one; None where none is expected, or the two could not be compared."""
+    invented: bool
+    """Whether no model wrote it: it solves nothing, and is neither right nor wrong."""
 
 
 class PredictionView(View):
@@ -171,10 +173,13 @@ def answer_views(race: Race) -> list[AnswerView]:
 
 def _answer_view(handle: RunHandle, expected: str) -> AnswerView:
     answer = final_answer(handle.state().text())
+    simulated = handle.started is not None and handle.started.simulated
+    invented = simulated and not any(event.type == "step_finished" and event.origin for event in handle.log.events())
     return AnswerView(
         run=handle.id,
         answer=shorten(answer, MOST_OF_AN_ANSWER, placeholder=" …") if answer is not None else None,
-        right=compare(answer, expected) if expected else None,
+        right=compare(answer, expected) if expected and not invented else None,
+        invented=invented,
     )
 
 

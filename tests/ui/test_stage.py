@@ -34,7 +34,7 @@ SLIDER = ".playback input[type=range]"
 @pytest.fixture(scope="module")
 def race(traces: Path) -> list[list[Event]]:
     """The events of both lanes of the recorded race `moment1`, which has an expected answer."""
-    said = {"expected": "7", "devices": ["GPU 0", "GPU 1"]}
+    said = {"expected": "7", "devices": ["GPU 0", "GPU 1"], "simulated": False}
     plain = record(traces, "moment1b", story=STORY, settings=PLAIN, said=said)
     return [plain, record(traces, "moment1", story=STORY, baseline="moment1b", said=said)]
 

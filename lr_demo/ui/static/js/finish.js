@@ -93,6 +93,7 @@ export class FinishLine {
 
   answerOf({ side, over, ended, answer }) {
     if (!over || !answer) return [over && !ended ? side.state.status : "…"];
+    if (answer.invented) return [answer.answer === null ? "none: invented text" : `${answer.answer}, invented`];
     if (answer.answer === null) return [this.expected ? `✗ none stated, expected ${this.expected}` : "none stated", this.expected ? "wrong" : ""];
     if (!this.expected) return [answer.answer];
     if (answer.right === null) return [`${answer.answer}, not comparable with ${this.expected}`];
