@@ -42,8 +42,9 @@ def build_page(manager: RunManager) -> gr.Blocks:
         top = masthead("live", profile)
         with gr.Row(elem_id="ll-main"):
             with gr.Column(elem_id="ll-form", min_width=260):
-                controls = build_controls(profile)
-                costs = build_cost_form(profile)
+                with gr.Column(elem_id="ll-fields"):
+                    controls = build_controls(profile)
+                    costs = build_cost_form(profile)
                 with gr.Row(elem_classes="ll-buttons"):
                     run = gr.Button("▶ Run", variant="primary", elem_id="ll-run", min_width=80)
                     stop = gr.Button("■ Stop", variant="secondary", elem_id="ll-stop", interactive=False, min_width=80)

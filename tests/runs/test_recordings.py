@@ -40,7 +40,7 @@ def test_a_run_names_its_cost_model_and_where_its_text_was_recorded(manager: Run
 
 def test_an_edited_cost_makes_another_baseline(manager: RunManager) -> None:
     first = manager.start(EGGS.prompt, manager.profile.defaults)
-    assert wait(first.run) is RunPhase.FINISHED
+    assert {wait(handle) for handle in first.handles} == {RunPhase.FINISHED}
     assert manager.find_baseline(EGGS.prompt, manager.profile.defaults) is first.baseline
     manager.switch_profile(manager.profile.with_costs({"target_ms": 0.5}, manager.profile.defaults))
     assert manager.find_baseline(EGGS.prompt, manager.profile.defaults) is None

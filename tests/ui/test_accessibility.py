@@ -14,6 +14,7 @@ from tests.ui.recorded import record_race
 from tests.ui.site import serving
 from tests.ui.test_live_page import LEFT, open_advanced, run, settled, visit
 from tests.ui.test_offline_page import race_of
+from tests.ui.test_saving import SAVE
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install -r requirements-dev.txt")
 pytestmark = [pytest.mark.browser, pytest.mark.realtime]
@@ -101,7 +102,7 @@ def test_axe_finds_nothing_serious_after_a_run(at: Page, site: str, look: Look, 
     record_race(traces, name)
     visit(at, f"{site}/?race={name}&__theme={look.theme}")
     settled(at)
-    at.get_by_role("button", name="save").click()
+    at.get_by_role("button", name=SAVE).click()
     at.locator(".givenup .opener, .aside .opener").first.click()
     sound(at)
 
@@ -141,7 +142,7 @@ def test_at_200_percent_nothing_is_cut_off_or_scrolls_sideways(page: Page, site:
         open_page(page, address, "light")
         if "zoom1" in address:
             settled(page)
-            page.get_by_role("button", name="save").click()
+            page.get_by_role("button", name=SAVE).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= ZOOMED["width"], address
         assert page.evaluate(CUT_OFF) == [], address
 

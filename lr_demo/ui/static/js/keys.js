@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 const TYPING = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable]:not([contenteditable=false])";
 const PRESSED = "button, a[href], summary, [role=button], input[type=checkbox], input[type=radio]"; // space is theirs
 const SCROLLED = ".scroll, .words"; // space, Home and End are theirs
+const MOVED = "#ll-form, .charts, input[type=range]:not(.moment)"; // sliders, choices, branches, bars: arrows, Home and End are theirs
 const OWN = new Set([" ", "Home", "End"]);
 
 /** Which element's own business a key is. */
@@ -12,8 +13,8 @@ function belongsElsewhere(key, target) {
   if (!(target instanceof Element)) return false;
   if (target.closest(TYPING) || target.closest("dialog[open], [role=listbox]")) return true;
   if (key === " " && target.closest(PRESSED)) return true;
-  if (key.startsWith("Arrow") && target.closest("#ll-form")) return true; // sliders and choices of the form
-  return OWN.has(key) && Boolean(target.closest(SCROLLED) || target.closest("#ll-form"));
+  if ((key.startsWith("Arrow") || OWN.has(key)) && target.closest(MOVED)) return true;
+  return OWN.has(key) && target.closest(SCROLLED) !== null;
 }
 
 /**

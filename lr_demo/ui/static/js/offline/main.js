@@ -6,7 +6,7 @@ import { race, startOf } from "./transport.js";
 
 /** When and on what it was measured, and by which models. */
 function provenance() {
-  const { simulated, started_at, hardware, models } = startOf(race.run.id);
+  const { simulated, started_at, hardware, models } = startOf(race.id);
   const date = new Date(started_at);
   const when = Number.isNaN(date.getTime()) ? "" : date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
   const players = Object.entries(models).map(([role, model]) => `${role} ${model}`).join(" · ");
@@ -38,7 +38,7 @@ async function begin() {
   await unpackCharts().catch(() => {}); // the charts say that they are not there
   const root = el("main.ll-stage");
   const labels = provenance().map((text) => el("span.chip", {}, text));
-  labels[0].dataset.look = startOf(race.run.id).simulated ? "simulated" : "recorded";
+  labels[0].dataset.look = startOf(race.id).simulated ? "simulated" : "recorded";
   const head = el("header.ll-masthead", {}, el("div.bar1", {}, el("h1", {}, "Lookahead Live"), ...labels, el("span.push"), el("div.ll-stage", {}, themeButton())));
   document.getElementById("ll-offline").replaceChildren(head, root);
   const stage = new Stage(root, { ended() {}, shown() {} });
