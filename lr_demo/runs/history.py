@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lr_demo.decoding.answers import final_answer
 from lr_demo.errors import TraceError
-from lr_demo.events import Event, Outcome, RunStatus, StepCommitted, StepFinished, from_json_line
+from lr_demo.events import Event, Outcome, RunStarted, RunStatus, StepCommitted, StepFinished, from_json_line
+from lr_demo.grading import compare
 from lr_demo.run_state import StepKey
 from lr_demo.runs.race import RunPhase
 from lr_demo.runs.traces import CUT_SHORT, TraceHeader, TraceStore
-from lr_demo.verification.numbers import conclusion
 
 PAGE = 25
 """Runs on one page of the history."""
@@ -30,6 +30,13 @@ class Origin(StrEnum):
     """Somewhere else: on other hardware, or by somebody whose trace was imported."""
     SIMULATED = "simulated"
     """No real model took part, wherever it was."""
+
+    @classmethod
+    def of(cls, started: RunStarted, imported: bool, hardware: str) -> "Origin":
+        """Where a run's figures come from, seen from this machine's `hardware`."""
+        if started.simulated:
+            return cls.SIMULATED
+        return cls.RECORDED if imported or started.hardware != hardware else cls.MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Entry:
     speedup: float | None
     """Over its baseline, where that is known and has finished."""
     correct: bool | None
-    """None where no answer is expected, the run has not finished, or it is simulated."""
+    """None where no answer is expected, the run has not finished or is simulated, or it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +139,14 @@ class History:
             profiles=tuple(sorted({header.started.profile for header in headers})),
         )
 
-    def origin(self, header: TraceHeader) -> Origin:
-        """Where the figures of a run come from."""
-        if header.started.simulated:
-            return Origin.SIMULATED
-        elsewhere = header.imported or header.started.hardware != self._hardware
-        return Origin.RECORDED if elsewhere else Origin.MEASURED
-
     def _fits(self, header: TraceHeader, search: Search, running: frozenset[str]) -> bool:
         started = header.started
         if (search.mode and started.mode != search.mode) or (search.profile and started.profile != search.profile):
             return False
-        if search.origin is not None and self.origin(header) is not search.origin:
+        if (
+            search.origin is not None
+            and Origin.of(header.started, header.imported, self._hardware) is not search.origin
+        ):
             return False
         if search.status is not None and _status(header, running) is not search.status:
             return False
@@ -161,7 +164,7 @@ class History:
             header=header,
             status=status,
             reason="" if status is RunPhase.RUNNING else ended,
-            origin=self.origin(header),
+            origin=Origin.of(header.started, header.imported, self._hardware),
             figures=figures,
             speedup=self._speedup(header, figures, by_id) if status is RunPhase.FINISHED else None,
             correct=self._correct(header),
@@ -181,14 +184,13 @@ class History:
         return figures.tokens_per_s / baseline.tokens_per_s
 
     def _correct(self, header: TraceHeader) -> bool | None:
-        expected = self._expected(header.started.prompt)
-        if expected is None or header.started.simulated or _status(header, frozenset()) is not RunPhase.FINISHED:
+        expected = header.started.expected or self._expected(header.started.prompt)
+        if not expected or header.started.simulated or _status(header, frozenset()) is not RunPhase.FINISHED:
             return None  # what simulated models write means nothing
         figures = self._figures_of(header)
         if figures is None:
             return None
-        answer = figures.final_answer
-        return answer is not None and conclusion(answer) == conclusion(expected)
+        return compare(figures.final_answer, expected)
 
     def _figures_of(self, header: TraceHeader) -> Figures | None:
         try:

@@ -75,14 +75,13 @@ def comparison_view(races: Sequence[Race], hardware: str) -> ComparisonView:
 def _compared(race: Race, state: RunState, hardware: str, telling: Sequence[SettingRow], place: int) -> ComparedView:
     started = state.started
     assert started is not None, "only runs that have started are compared"
-    elsewhere = race.run.imported or started.hardware != hardware
     mode = SHORT_NAMES[race.run.settings.mode]
     apart = [f"{row.name} {row.values[place]}" for row in telling if row.values[place] != _NONE]
     return ComparedView(
         id=race.id,
         mode=started.mode,
         name=" · ".join([mode, *apart[:3]]),
-        origin=Origin.SIMULATED if started.simulated else Origin.RECORDED if elsewhere else Origin.MEASURED,
+        origin=Origin.of(started, race.run.imported, hardware),
         imported=race.run.imported,
         began=started.started_at,
         hardware=started.hardware,
@@ -110,7 +109,7 @@ def _said(settings: RunSettings, state: RunState) -> dict[str, str]:
     started = state.started
     assert started is not None, "only runs that have started are compared"
     mode = settings.mode
-    said = {"prompt": started.prompt, "mode": MODE_NAMES[mode].replace(", no race", "")}
+    said = {"prompt": started.prompt, "mode": MODE_NAMES[mode]}
     if mode.compares_steps:
         if mode is not Mode.AUTO:
             said |= {"γ": str(settings.lookahead), "W": str(settings.width), "schedule": settings.schedule.value}

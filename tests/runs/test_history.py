@@ -146,3 +146,14 @@ def test_answers_are_right_or_wrong_where_one_is_expected(tmp_path: Path) -> Non
     assert set(found(runs, correct=False)) == {"wrong1", "none1"}
     correct = {entry.header.run: entry.correct for entry in runs.page(Search()).entries}
     assert (correct["unasked1"], correct["sham1"]) == (None, None)
+
+
+@pytest.mark.parametrize(("answer", "right"), [("Ben", True), ("Ada", False)])
+def test_an_answer_without_a_number_is_compared_with_what_the_run_expects(
+    tmp_path: Path, answer: str, right: bool
+) -> None:
+    end = f"So \\boxed{{\\text{{{answer}}}}}."
+    story = ScriptedStory(["A step.\n\n", end], ["A step.\n\n", end])
+    record(tmp_path, "knight1", story=story, simulated=False, prompt="Who is a knight?", said={"expected": "Ben"})
+    (entry,) = history(TraceStore(tmp_path)).page(Search()).entries
+    assert entry.correct is right
