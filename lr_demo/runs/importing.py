@@ -1,20 +1,16 @@
 """Takes in traces that somebody else made, beside those made here: under an id of their own, and each only once."""
 
 import hashlib
-import os
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from lr_demo.errors import TraceError
 from lr_demo.events import Event, RunFinished, RunStarted, to_json_line
 from lr_demo.runs.trace_check import check_trace
-from lr_demo.runs.traces import IMPORTED, TraceStore
+from lr_demo.runs.traces import ID_LENGTH, ID_LETTERS, IMPORTED, TraceStore, write_whole
 
 MOST_IMPORTED = 1_000
 """Most imported traces that are kept at a time."""
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-_ID_LENGTH = 12
 
 
 @dataclass(frozen=True)
@@ -80,15 +76,15 @@ class Importer:
                     f"{MOST_IMPORTED:,} imported traces are kept, and no more: delete some in the folder {IMPORTED} "
                     "of the traces"
                 )
-            _write_whole(path, _content(lines))
+            write_whole(path, _content(lines))
         except OSError as error:
             raise TraceError(f"the trace {path} cannot be written: {error.strerror}") from None
 
 
 def _id_of(events: list[Event]) -> str:
     """An id that stands for the content: the same for the same events, whoever brings them."""
-    digest = hashlib.blake2b(_content(_renamed(events, "")), digest_size=_ID_LENGTH).digest()
-    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)
+    digest = hashlib.blake2b(_content(_renamed(events, "")), digest_size=ID_LENGTH).digest()
+    return "".join(ID_LETTERS[byte % len(ID_LETTERS)] for byte in digest)
 
 
 def _renamed(events: list[Event], run: str) -> list[str]:
@@ -98,14 +94,3 @@ def _renamed(events: list[Event], run: str) -> list[str]:
 
 def _content(lines: list[str]) -> bytes:
     return "".join(line + "\n" for line in lines).encode()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """All of it or nothing: a reader never sees a part."""
-    beside = path.with_suffix(".part")
-    try:
-        beside.write_bytes(content)
-        beside.chmod(0o600)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

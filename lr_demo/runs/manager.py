@@ -1,7 +1,6 @@
 """Owns the engine: one thread with its own event loop, in which the fleet and all runs live."""
 
 import logging
-import secrets
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -29,15 +28,13 @@ from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.recordings import check_shown
 from lr_demo.runs.replicas import share_out
 from lr_demo.runs.roles import check_runnable, server_names
-from lr_demo.runs.traces import TraceStore, home
+from lr_demo.runs.traces import TraceStore, home, new_id
 from lr_demo.serving.logs import LogPart, follow_log, read_log
 from lr_demo.serving.sampler import Telemetry
 from lr_demo.serving.status import ServerStatus
 
 RACES_KEPT = 32
 """Finished races kept in memory; older ones are read from their traces again."""
-_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-_ID_LENGTH = 12
 _logger = logging.getLogger(__name__)
 
 
@@ -298,7 +295,7 @@ class RunManager:
         raise UserError(f"profile {self.profile.name} has no server {server!r}")
 
     def _new_run(self, prompt: str, settings: RunSettings) -> RunHandle:
-        run = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+        run = new_id()
         sink = self.store.writer(run)
         return RunHandle(run, prompt, settings, EventLog(run, clock=self._engine.clock, sink=sink), trace=sink.path)
 

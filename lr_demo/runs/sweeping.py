@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -16,7 +14,7 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunPhase
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.sweep import PointFigures, Sweep, Swept, Value, plan_points
-from lr_demo.runs.traces import RUN_ID
+from lr_demo.runs.traces import RUN_ID, new_id, write_whole
 
 MOST_UNDER_WAY = 4
 """Sweeps that take turns at a time."""
@@ -24,7 +22,6 @@ FOLDER = "sweeps"
 """Within that of the traces."""
 LEFT = "the program ended before the sweep did"
 """Reason of a sweep that the program did not bring to its end."""
-_ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _logger = logging.getLogger(__name__)
 
 
@@ -62,7 +59,7 @@ class Sweeps:
             raise UserError(f"{len(self._tasks)} sweeps are under way already: wait for one of them, or stop it")
         profile = self._manager.profile
         sweep = Sweep(
-            id="".join(secrets.choice(_ID_LETTERS) for _ in range(12)),
+            id=new_id(),
             prompt=check_prompt(prompt),
             setting=setting,
             profile=profile.name,
@@ -183,9 +180,7 @@ class Sweeps:
         path = self._folder / f"{sweep.id}.json"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(".part")
-            beside.write_text(sweep.model_dump_json(), encoding="utf-8")
-            os.replace(beside, path)
+            write_whole(path, sweep.model_dump_json().encode())
         except OSError as error:
             _logger.warning("the sweep %s cannot be kept in %s: %s", sweep.id, path, error.strerror)
         self._changes.notify()

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from lr_demo.runs.log import EventLog
 HOME_VARIABLE = "LOOKAHEAD_LIVE_HOME"
 """Environment variable that names another folder for traces and logs."""
 RUN_ID = re.compile(r"[a-z0-9]{4,32}")
+ID_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Those of ids that are made here: none that looks like another."""
+ID_LENGTH = 12
 CUT_SHORT = "the program ended before this run did: its trace stops here"
 """Reason of a run whose trace has no end."""
 
@@ -24,6 +28,26 @@ IMPORTED = "imported"
 
 _TAIL_BYTES = 65_536
 _logger = logging.getLogger(__name__)
+
+
+def new_id() -> str:
+    """A random id, of a run or a sweep."""
+    return "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """All of it or nothing: a reader never sees a part.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = path.with_suffix(".part")
+    try:
+        beside.write_bytes(content)
+        beside.chmod(0o600)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def home() -> Path:
