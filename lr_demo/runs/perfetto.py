@@ -156,6 +156,7 @@ class _Builder:
                 "run": started.run,
                 "mode": started.mode,
                 "label": "simulated" if started.simulated else "recorded",
+                "simulation": started.simulation,
                 "started_at": started.started_at,
                 "hardware": started.hardware,
                 "models": dict(started.models),

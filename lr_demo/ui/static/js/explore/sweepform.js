@@ -74,7 +74,7 @@ export class SweepForm {
       this.prompt.value = prompt;
       this.tokens.value = max_tokens;
     }
-    this.mode.replaceChildren(...modes.map(({ value, name }) => el("option", { value }, name.replace(", no race", ""))));
+    this.mode.replaceChildren(...modes.map(({ value, name }) => el("option", { value }, name)));
     this.mode.value = mode;
     const chosen = this.setting.value;
     const there = meaningful(mode).filter(([key]) => key !== "verifier" || verifiers.length > 1);
