@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from lr_demo.events import Outcome, Role
 from lr_demo.run_state import RunState, StepState
 
+_SAME = 1e-9
+"""Seconds within which two ends are one moment: sums of the same times differ by their rounding. What ended at the moment
+of the decision was in time; where the run held it to be late, its place says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -64,7 +68,7 @@ def asynchronous_s(steps: Sequence[Place], lookahead: int) -> float:
             # A draft starts when its prefix is known and it is fewer than γ steps from the root.
             draft_done = max(prefix_at, reached[max(0, k - lookahead + 1)]) + place.draft_s
             decided = max(reached[k], target_done)
-            if not place.drafted or draft_done > decided:  # none, or late: the target's step is taken
+            if not place.drafted or draft_done > decided + _SAME:  # none, or late: the target's step is taken
                 root_at = decided
                 break
             root_at = max(reached[k], max(draft_done, target_done) + place.verdict_s)
