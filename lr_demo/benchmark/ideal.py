@@ -10,8 +10,8 @@ from lr_demo.events import Outcome, Role
 from lr_demo.run_state import RunState, StepState
 
 _SAME = 1e-9
-"""Seconds within which two ends are one moment: sums of the same times differ by their rounding. What ended at the moment
-of the decision was in time; where the run held it to be late, its place says so."""
+"""Seconds within which two ends are one moment: sums of the same times differ by their rounding. What ended at the
+moment of the decision was in time; where the run held it to be late, its place says so."""
 
 
 @dataclass(frozen=True, slots=True)
