@@ -1,4 +1,8 @@
-"""Carries drafted tokens to the servers' processes on this machine: datagrams, dropped where nobody listens."""
+"""Carries drafted tokens to the servers' processes on this machine: messages, dropped where nobody listens.
+
+Connections of whole messages (SOCK_SEQPACKET), for what they hold is bounded in bytes: of datagrams Linux keeps ten
+(`net.unix.max_dgram_qlen`), which a slow target reads more seldom than a draft writes.
+"""
 
 import contextlib
 import os
@@ -22,25 +26,39 @@ class Receiver:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / f"{os.getpid()}.sock"
         self._path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-        self._socket.bind(str(self._path))
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.setblocking(False)
+        self._listener.bind(str(self._path))
+        self._listener.listen()
+        self._senders: list[socket.socket] = []
 
     def drain(self) -> Iterator[DraftedTokens]:
         """What has come since the last time; never waits. Microseconds where nothing has."""
-        while True:
-            try:
-                datagram = self._socket.recv(_MOST_BYTES)
-            except BlockingIOError:
-                return
-            if (drafted := _decode(datagram)) is not None:
-                yield drafted
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sender, _ = self._listener.accept()
+                sender.setblocking(False)
+                self._senders.append(sender)
+        for sender in list(self._senders):
+            yield from self._read(sender)
 
     def close(self) -> None:
         """Close the socket and remove it."""
-        self._socket.close()
+        for each in (self._listener, *self._senders):
+            each.close()
         self._path.unlink(missing_ok=True)
+
+    def _read(self, sender: socket.socket) -> Iterator[DraftedTokens]:
+        try:
+            while message := sender.recv(_MOST_BYTES):
+                if (drafted := _decode(message)) is not None:
+                    yield drafted
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._senders.remove(sender)  # its program has ended
+        sender.close()
 
 
 class Sender:
@@ -48,23 +66,40 @@ class Sender:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._receivers: list[str] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._receivers: dict[Path, socket.socket] = {}
 
     def send(self, drafted: DraftedTokens) -> None:
         """Send tokens; returns at once, raises nothing."""
         if drafted.offset == 0 or not self._receivers:  # a step begins: the server may have been started anew
-            self._receivers = [str(path) for path in self._folder.glob("*.sock")]
+            self._look()
         for begin in range(0, max(1, len(drafted.tokens)), _MOST_TOKENS):
-            datagram = _encode(drafted, begin)
-            for receiver in self._receivers:
-                with contextlib.suppress(OSError):
-                    self._socket.sendto(datagram, receiver)
+            message = _encode(drafted, begin)
+            for path, receiver in list(self._receivers.items()):
+                try:
+                    receiver.send(message)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._receivers.pop(path).close()
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close the sockets."""
+        while self._receivers:
+            self._receivers.popitem()[1].close()
+
+    def _look(self) -> None:
+        """Find the receivers that are new."""
+        for path in self._folder.glob("*.sock"):
+            if path in self._receivers:
+                continue
+            receiver = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            receiver.setblocking(False)
+            receiver.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            try:
+                receiver.connect(str(path))
+                self._receivers[path] = receiver
+            except OSError:
+                receiver.close()
 
 
 def _encode(drafted: DraftedTokens, begin: int) -> bytes:
@@ -74,11 +109,11 @@ def _encode(drafted: DraftedTokens, begin: int) -> bytes:
     return header + struct.pack(f"<{len(drafted.anchor) + len(tokens)}i", *drafted.anchor, *tokens)
 
 
-def _decode(datagram: bytes) -> DraftedTokens | None:
+def _decode(message: bytes) -> DraftedTokens | None:
     """None where this is none of ours."""
     try:
-        step, prefix_length, offset, anchored, count = _HEADER.unpack_from(datagram)
-        numbers = struct.unpack_from(f"<{anchored + count}i", datagram, _HEADER.size)
+        step, prefix_length, offset, anchored, count = _HEADER.unpack_from(message)
+        numbers = struct.unpack_from(f"<{anchored + count}i", message, _HEADER.size)
     except struct.error:
         return None
     return DraftedTokens(step, prefix_length, numbers[:anchored], offset, numbers[anchored:])

@@ -45,6 +45,26 @@ def test_a_long_step_comes_in_parts_that_join(folder: Path, sender: Sender) -> N
     receiver.close()
 
 
+def test_a_receiver_that_reads_seldom_misses_nothing_of_a_step(folder: Path, sender: Sender) -> None:
+    receiver = Receiver(folder)
+    sent = [DraftedTokens(1, 10, (3,), offset, (offset,)) for offset in range(100)]
+    for each in sent:
+        sender.send(each)
+    assert list(receiver.drain()) == sent
+    receiver.close()
+
+
+def test_several_programs_send_to_one_receiver_and_one_that_ends_is_let_go(folder: Path, sender: Sender) -> None:
+    receiver, other = Receiver(folder), Sender(folder)
+    sender.send(STEP)
+    other.send(STEP)
+    other.close()
+    assert list(receiver.drain()) == [STEP, STEP]
+    sender.send(STEP)
+    assert list(receiver.drain()) == [STEP]
+    receiver.close()
+
+
 def test_nobody_there_gone_or_full_is_no_error_and_no_wait(folder: Path, sender: Sender) -> None:
     sender.send(STEP)
     receiver = Receiver(folder)
@@ -61,9 +81,10 @@ def test_nobody_there_gone_or_full_is_no_error_and_no_wait(folder: Path, sender:
 
 def test_what_is_no_message_of_ours_is_left_out(folder: Path, sender: Sender) -> None:
     receiver = Receiver(folder)
-    stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    for message in (b"", b"hello", b"\xff" * 24):
-        stranger.sendto(message, str(folder / f"{os.getpid()}.sock"))
+    stranger = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    stranger.connect(str(folder / f"{os.getpid()}.sock"))
+    for message in (b"hello", b"\xff" * 24, b""):
+        stranger.send(message)
     sender.send(STEP)
     assert list(receiver.drain()) == [STEP]
     stranger.close()
