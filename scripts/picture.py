@@ -29,7 +29,7 @@ from tests.ui.site import serving
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "pictures"
 SCREEN = ViewportSize(width=1280, height=800)
-STAGE = ViewportSize(width=1080, height=680)
+STAGE = ViewportSize(width=1080, height=860)
 LEARN_STAGE = 5
 """How far into the first lesson its picture is: a correction, with the rejected draft beneath."""
 FRAMES = 90
@@ -87,6 +87,7 @@ def animate(browser: Browser, race: Race) -> str:
         settle(page)
         page.clock.pause_at(page.evaluate("Date.now() / 1000") + 1)
         page.get_by_role("button", name="replay").click()
+        page.evaluate("scrollTo(0, 0)")  # the button stands below the lanes
         step = 1000 * speed // PER_SECOND  # milliseconds of the race
         for _ in range(round(duration * 1000 / step) + PER_SECOND):
             page.clock.run_for(step)
