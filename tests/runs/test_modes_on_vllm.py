@@ -7,7 +7,16 @@ from importlib.util import find_spec
 
 import pytest
 
-from lr_demo.config import DraftedSpeculation, Mode, Proposals, RunSettings, VerifierKind, VllmServer, parse_profile
+from lr_demo.config import (
+    DraftedSpeculation,
+    Mode,
+    Proposals,
+    RunSettings,
+    Schedule,
+    VerifierKind,
+    VllmServer,
+    parse_profile,
+)
 from lr_demo.run_state import StepPhase
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunPhase
@@ -97,7 +106,10 @@ def test_drafted_steps_are_the_better_proposals(manager: RunManager) -> None:
     server = manager.profile.servers["speculative"]
     if not isinstance(server, VllmServer) or not isinstance(server.speculation, DraftedSpeculation):
         pytest.skip("this server takes no drafted steps")
-    drafted, ngram = (finished(manager, Mode.LOOKAHEAD_SPECULATIVE, proposals=kind).summary() for kind in Proposals)
+    drafted, ngram = (
+        finished(manager, Mode.LOOKAHEAD_SPECULATIVE, schedule=Schedule.SYNC, proposals=kind).summary()
+        for kind in Proposals  # drafts are whole before expansions begin
+    )
     assert drafted.answer == ngram.answer
     assert drafted.speculation is not None
     assert ngram.speculation is not None

@@ -215,6 +215,7 @@ def test_restart_of_a_server_in_use_is_confirmed_or_not_done(page: Page, site: s
     expect(dialog).to_be_hidden()
     assert manager.restarted == []
     restart.click()
+    expect(dialog).to_be_visible()
     with page.expect_response("**/fleet/restart"):
         dialog.get_by_role("button", name="Restart").click()
     assert manager.restarted == ["target"]
