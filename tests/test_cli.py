@@ -330,6 +330,15 @@ def wait_for_steps(shell: Shell) -> Path:
     raise AssertionError("no run began")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes started now listen to an interrupt, even if the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_stops_the_run_and_shows_what_there_is(shell: Shell) -> None:
     with shell.begin("run", "--profile", str(shell.slow), "--prompt", "two and two", "--json") as process:
         trace = wait_for_steps(shell)
