@@ -16,8 +16,11 @@ from lr_demo.errors import ModelError
 from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered
 from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
 
-AHEAD = 48
-"""Tokens of one request to the draft. When the target has used half of them the draft goes on."""
+AHEAD = 16
+"""Tokens of one request to the draft. When the target has used half of them the draft goes on.
+
+Enough for two passes of the target, and no more: what is written behind a token that the target has otherwise is lost,
+and costs the target time where both share cores."""
 
 
 class DraftAhead:

@@ -7,6 +7,7 @@ the last pipeline stage: the scheduler hands its proposals to all ranks with the
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from lr_demo.proposals.channel import Receiver
 from lr_demo.proposals.environment import ProposerOptions
 from lr_demo.proposals.index import DraftedSteps
+from lr_demo.proposals.worth import Worth
 
 REACH = 2048
 """Tokens that are looked back over: more than a step has."""
@@ -48,6 +50,10 @@ class DraftedStepProposer:
         self._longest = config.model_config.max_model_len
         self._options = ProposerOptions.from_environment(os.environ)
         self._steps = DraftedSteps(self._options.lookup)
+        self._worth = Worth()
+        self._before: list[tuple[int, int]] = []
+        """Tokens and proposals of each sequence of the pass before."""
+        self._ended = 0.0
         self._receiver: Receiver | None = None
         if self._options.folder is not None:
             try:
@@ -70,12 +76,18 @@ class DraftedStepProposer:
         try:
             for drafted in self._receiver.drain() if self._receiver is not None else ():
                 self._steps.add(drafted)
-            return [
-                self._follow(token_ids_cpu[row], int(num_tokens_no_spec[row])) if sampled else []
-                for row, sampled in enumerate(sampled_token_ids)
+            sampled = [len(tokens) for tokens in sampled_token_ids]
+            lengths = [int(num_tokens_no_spec[row]) for row in range(len(sampled))]
+            self._learn(sampled, lengths)
+            offered = [
+                self._follow(token_ids_cpu[row], length) if sampled[row] else [] for row, length in enumerate(lengths)
             ]
+            taken = self._worth.take([len(proposals) for proposals in offered])
+            self._before = list(zip(lengths, taken, strict=True))
+            return [proposals[:most] for proposals, most in zip(offered, taken, strict=True)]
         except Exception:  # a proposal is a help; without it the server goes on
             _logger.exception("no proposals in this step")
+            self._before = []
             return [[] for _ in sampled_token_ids]
 
     def close(self) -> None:
@@ -86,6 +98,15 @@ class DraftedStepProposer:
 
     def load_model(self, *arguments: object, **options: object) -> None:
         """Nothing to load."""
+
+    def _learn(self, sampled: list[int], lengths: list[int]) -> None:
+        """From a pass over the sequences of the one before it and no other: then the engine did nothing between."""
+        began, self._ended = self._ended, time.perf_counter()
+        if len(lengths) != len(self._before) or not all(sampled):
+            return
+        if all(length - new == before for length, new, (before, _) in zip(lengths, sampled, self._before, strict=True)):
+            verified = [(most, new - 1) for new, (_, most) in zip(sampled, self._before, strict=True)]
+            self._worth.passed(self._ended - began, verified)
 
     def _follow(self, sequence: npt.NDArray[np.int32], length: int) -> list[int]:
         room = min(self._most, self._longest - length - 1)

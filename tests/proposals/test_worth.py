@@ -1,0 +1,58 @@
+"""How many proposals a pass takes, for targets whose passes cost this or that and drafts that are right so often."""
+
+import random
+
+import pytest
+
+from lr_demo.proposals.worth import Worth
+
+MOST = 8
+
+
+def passes(worth: Worth, base: float, each: float, right: float, rows: int = 1, count: int = 200) -> list[int]:
+    """Proposals taken in each pass, of as many as there may be for every sequence."""
+    dice, taken = random.Random(1), []
+    for _ in range(count):
+        offered = [dice.choice([0, MOST, MOST, MOST]) for _ in range(rows)]
+        most = worth.take(offered)
+        accepted = [next((n for n in range(k) if dice.random() >= right), k) for k in most]
+        tokens = rows + sum(most)
+        worth.passed((base + each * tokens) * dice.uniform(0.95, 1.05), list(zip(most, accepted, strict=True)))
+        taken += [k for k, o in zip(most, offered, strict=True) if o]
+    return taken
+
+
+def best(base: float, each: float, right: float) -> int:
+    def tokens_a_second(proposals: int) -> float:
+        return sum(right**n for n in range(proposals + 1)) / (base + each * (1 + proposals))
+
+    return max(range(MOST + 1), key=tokens_a_second)
+
+
+@pytest.mark.parametrize(("base", "each"), [(0.3, 0.045), (0.1, 0.05), (0.013, 1e-5)])
+@pytest.mark.parametrize("right", [0.2, 0.5, 0.8, 0.98])
+def test_most_passes_take_about_as_many_as_are_best(base: float, each: float, right: float) -> None:
+    taken = passes(Worth(), base, each, right)[50:]
+    wanted = best(base, each, right)
+    near = [k for k in taken if abs(k - wanted) <= 1 or (each < 1e-4 and k >= 2)]  # where more costs next to nothing
+    assert len(near) > 0.75 * len(taken)
+
+
+def test_all_are_taken_while_nothing_is_known() -> None:
+    assert Worth().take([3, 0, MOST]) == [3, 0, MOST]
+
+
+def test_sequences_share_what_a_pass_can_bear() -> None:
+    worth = Worth()
+    passes(worth, base=0.3, each=0.045, right=0.6, rows=4)
+    one, several = worth.take([MOST]), worth.take([MOST] * 4)
+    assert max(several) - min(several) <= 1
+    assert max(several) <= one[0]
+
+
+def test_a_draft_that_gets_better_is_believed_again() -> None:
+    worth = Worth()
+    passes(worth, base=0.1, each=0.05, right=0.0)
+    assert worth.acceptance < 0.5
+    passes(worth, base=0.1, each=0.05, right=0.98)
+    assert worth.acceptance > 0.9
