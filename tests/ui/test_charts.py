@@ -158,6 +158,33 @@ def test_every_chart_of_a_complete_race_is_drawn_in_or_out_of_sight_or_says_why_
     expect(chart(page, "tree")).to_be_hidden()
 
 
+def test_tokens_over_time_shows_every_lane_told_apart_by_more_than_colour(page: Page, site: str, traces: Path) -> None:
+    plain, without = Mode.AUTOREGRESSIVE, Mode.SPECULATIVE
+    for run, mode in (("lanes4b", plain), ("lanes4s", without), ("lanes4l", Mode.LOOKAHEAD)):
+        record(traces, run, story=UNEVEN, settings=LOOKAHEAD.model_copy(update={"mode": mode}))
+    both = LOOKAHEAD.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
+    turns = [[run] for run in ("lanes4b", "lanes4s", "lanes4l", "lanes4")]
+    record(traces, "lanes4", story=UNEVEN, settings=both, baseline="lanes4b", said={"turns": turns})
+    visit(page, f"{site}/?race=lanes4")
+    settled(page)
+    plot = drawn(page, "tokens")
+    names = plot.locator(".legendtext")
+    expect(names).to_have_text(["● AR", "▲ SD", "■ LR", "◆ LR+SD"])
+    lanes = plot.locator("xpath=..").evaluate(
+        """(plot) => plot.data.filter(({ mode }) => mode === "lines").map((line) => {
+          const mark = plot.data[plot.data.indexOf(line) + 1];
+          return [line.line.dash, line.line.color, mark.marker.symbol, line.y.at(-1), mark.y[0]];
+        })"""
+    )
+    assert len(lanes) == 4
+    for look in zip(*(lane[:3] for lane in lanes), strict=True):
+        assert len(set(look)) == 4
+    assert all(last == marked > 0 for *_, last, marked in lanes)
+    said = chart(page, "tokens").locator(".plot").get_attribute("aria-label")
+    assert said is not None
+    assert re.findall(r"(\S+) \d+ tokens in", said) == ["AR", "SD", "LR", "LR+SD"]
+
+
 def test_a_mode_without_drafts_says_so_and_written_ahead_is_shown(page: Page, site: str, traces: Path) -> None:
     ahead = Scene(story=STORY, speculation=DraftedSpeculation(method="drafted"))
     record(traces, "ahead2", settings=LOOKAHEAD.model_copy(update={"mode": Mode.SPECULATIVE}), scene=ahead)

@@ -2,7 +2,7 @@
 
 import { MODES } from "./format.js";
 import { expected } from "./expected.js";
-import { layout, react } from "./plot.js";
+import { layout, LEGEND, react } from "./plot.js";
 import { originLine } from "./provenance.js";
 
 const SAMPLES = 240; // points of the speedup curve
@@ -13,23 +13,49 @@ function label(x, y, text, color) {
   return { x, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { color, size: 12.5 }, yshift: 3 };
 }
 
+/** How lanes are told apart without colour: a dash and a mark at the end, the same in words; the run comes last. */
+const LOOKS = {
+  first: { color: "wait", dash: "dot", symbol: "circle", mark: "●" },
+  between: [
+    { color: "target", dash: "dash", symbol: "triangle-up", mark: "▲" },
+    { color: "judge", dash: "dashdot", symbol: "square", mark: "■" },
+  ],
+  run: { color: "ok", dash: "solid", symbol: "diamond", mark: "◆" },
+  alone: { color: "target", dash: "solid", symbol: "diamond", mark: "◆" },
+};
+
+/** The lanes of a race, each with its name and its look: { lane, name, look }. */
+export function looks(race) {
+  const { sides } = race;
+  return sides.map(({ lane, info }, i) => {
+    const look = sides.length === 1 ? LOOKS.alone : i === sides.length - 1 ? LOOKS.run : i === 0 ? LOOKS.first : LOOKS.between[(i - 1) % LOOKS.between.length];
+    return { lane, look, name: MODES[info.mode]?.short ?? info.mode };
+  });
+}
+
 export function drawTokens(Plotly, node, race, palette, chart) {
-  const lanes = [];
-  if (race.baseline) lanes.push([race.baseline, "AR", palette.wait]);
-  lanes.push([race.run, MODES[race.mode]?.short ?? race.mode, race.baseline ? palette.ok : palette.target]);
-  if (lanes.every(([lane]) => lane.state.t === 0)) return "No token yet.";
+  const lanes = looks(race);
+  if (lanes.every(({ lane }) => lane.state.t === 0)) return "No token yet.";
+  const many = lanes.length > 2; // too many for names at their ends: these stand above
   const annotations = [];
-  const traces = lanes.map(([lane, name, color], i) => {
+  const traces = lanes.flatMap(({ lane, name, look }) => {
     const { tokens } = lane.measures;
     const { x, y } = ends(tokens, Math.max(lane.state.t, tokens.x[tokens.x.length - 1]));
-    if (y[y.length - 1] > 0) annotations.push(label(x[x.length - 1], y[y.length - 1], name, color));
-    const dash = race.baseline && i === 0 ? "dot" : "solid";
+    const color = palette[look.color];
+    const [end, last] = [x[x.length - 1], y[y.length - 1]];
+    if (!many && last > 0) annotations.push(label(end, last, name, color));
     const from = lane.plain ? "step_delta" : "step_committed";
-    return { x, y, name, type: "scatter", mode: "lines", line: { color, width: 2.5, dash, shape: lane.plain ? "linear" : "hv" }, hovertemplate: `${name}: %{y:.0f} tokens after %{x:.1f} s${originLine(race, from)}<extra></extra>` };
+    const line = {
+      x, y, name: many ? `${look.mark} ${name}` : name, type: "scatter", mode: "lines", line: { color, width: 2.5, dash: look.dash, shape: lane.plain ? "linear" : "hv" },
+      hovertemplate: `${name}: %{y:.0f} tokens after %{x:.1f} s${originLine(race, from)}<extra></extra>`,
+    };
+    const mark = { x: [end], y: [last], type: "scatter", mode: "markers", marker: { symbol: look.symbol, size: 11, color, line: { color: palette.panel, width: 1 } }, showlegend: false, hoverinfo: "skip", cliponaxis: false };
+    return many && last > 0 ? [line, mark] : [line];
   });
-  chart.says = lanes.map(([lane, name]) => `${name} ${lane.measures.tokens.last} tokens in ${lane.state.t.toFixed(1)} s`).join(", ");
+  chart.says = lanes.map(({ lane, name }) => `${name} ${lane.measures.tokens.last} tokens in ${lane.state.t.toFixed(1)} s`).join(", ");
   react(Plotly, node, traces, layout(palette, {
     annotations,
+    ...(many && { showlegend: true, legend: LEGEND, margin: { l: 46, r: 14, t: 34, b: 36 } }),
     xaxis: { title: { text: "seconds" }, rangemode: "tozero" },
     yaxis: { rangemode: "tozero" },
   }));

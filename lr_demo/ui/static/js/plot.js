@@ -27,6 +27,9 @@ export function loadPlotly() {
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
+/** Names above a chart, in a row; they switch nothing off. */
+export const LEGEND = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11.5 }, traceorder: "normal", itemclick: false, itemdoubleclick: false };
+
 let stamp = ""; // what every chart says behind its curves, in a picture of it too
 
 /** @param {string} words such as "simulated"; empty for none */

@@ -2,7 +2,7 @@
 
 import { MODES, percent, seconds } from "./format.js";
 import { KINDS } from "./path.js";
-import { layout, react } from "./plot.js";
+import { layout, LEGEND, react } from "./plot.js";
 import { originLine } from "./provenance.js";
 
 const NAMES = { draft: "draft", target: "target", corrected: "correction", judge: "verdict", wait: "other waiting", open: "not decided yet" };
@@ -18,7 +18,7 @@ function stacked(Plotly, node, palette, rows, parts, axis) {
   }));
   react(Plotly, node, traces, layout(palette, {
     barmode: "stack", bargap: 0.35, showlegend: true,
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11.5 }, traceorder: "normal", itemclick: false, itemdoubleclick: false },
+    legend: LEGEND,
     margin: { l: 62, r: 14, t: 40, b: 36 },
     xaxis: { title: { text: axis }, rangemode: "tozero" },
     yaxis: { showgrid: false, autorange: "reversed" },
