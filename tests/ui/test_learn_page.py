@@ -70,7 +70,7 @@ def test_the_masthead_leads_to_the_first_lesson(page: Page, site: str) -> None:
     page.get_by_role("link", name="Learn").click()
     expect(page.locator(CALLOUT)).to_contain_text("A problem for target")
     expect(page.locator(".ll-learn .origin")).to_contain_text("recorded on November 22, 2026 · AMD EPYC, 2 cores")
-    expect(page.locator(".ll-learn .simulated")).to_be_hidden()
+    expect(page.locator(".ll-learn .simulation")).to_be_hidden()
     expect(page.get_by_role("link", name="Learn")).to_have_attribute("aria-current", "page")
 
 
@@ -158,7 +158,7 @@ def test_a_simulated_run_says_so_and_its_text_stays_text(page: Page, site: str) 
 
     page.route(f"**/learn/lessons/{LESSON}", altered)
     visit(page, site)
-    expect(page.locator(".ll-learn .simulated")).to_contain_text("SIMULATED")
+    expect(page.locator(".ll-learn .simulation")).to_contain_text("SIMULATED")
     expect(page.locator(".ll-learn .origin")).to_contain_text("SIMULATED")
     expect(page.locator(".player .problem")).to_have_text(HOSTILE)
     expect(page.locator(CALLOUT)).to_contain_text(HOSTILE)

@@ -48,7 +48,7 @@ export class Stage {
     this.shortcuts = this.bindings();
     listen(this.shortcuts);
     root.replaceChildren(
-      this.banner.node,
+      this.banner.node, this.banner.about,
       el("section.panel.title", {}, el("div.row", {}, this.problem, this.badge, this.saving.node, this.larger, this.help), this.chips),
       this.noticeList, this.others, this.race.node, this.playback.node, this.finishLine.node,
       this.why, this.predicted.node, this.race.charts.node, this.announcer, this.countdown.node,

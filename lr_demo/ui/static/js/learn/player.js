@@ -2,6 +2,7 @@
 
 import { el, setText, show } from "../dom.js";
 import { count, factor, rate, seconds } from "../format.js";
+import { bar } from "../simulated.js";
 import { getJson } from "../transport.js";
 import { heading } from "./heading.js";
 import { Predictions } from "./predictions.js";
@@ -18,6 +19,7 @@ const TITLES = {
   problem: "the problem", drafting: "drafting", expansion: "expansion", prediction: "your prediction", verdict: "verdict",
   outcome: "accept or correct", window: "the window", role: "a role is away", end: "the end",
 };
+const MADE_UP = "No model wrote this text and no machine took these times: both were made up for this lesson.";
 const DAY = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
 
 const dayOf = (iso) => (Number.isNaN(Date.parse(iso)) ? "an unknown day" : DAY.format(new Date(iso)));
@@ -34,7 +36,8 @@ export class Player {
     this.choices = new Map();
     this.picker = el("div.picker", { role: "group", "aria-label": "Runs" });
     this.badge = el("span.chip.origin");
-    this.banner = el("p.simulated", { role: "note", hidden: true }, "◇ SIMULATED. No model wrote this text and no machine took these times: both were made up for this lesson.");
+    this.banner = bar(MADE_UP);
+    this.about = el("p.simulation-about.bare", { hidden: true }, el("span.plain", {}, MADE_UP));
     this.problem = el("p.problem");
     this.chips = el("div.chips");
     this.failure = el("p.notice", { role: "alert", "data-look": "error", hidden: true });
@@ -53,7 +56,7 @@ export class Player {
       this.picker,
       el(
         "div.panel.player", {},
-        this.banner,
+        this.banner, this.about,
         el("div.row", {}, this.problem, this.badge), this.chips, this.failure,
         el("div.controls", {}, this.first, this.back, this.next, this.last, this.place, el("span.push"), this.score),
         el("div.track", { "aria-hidden": "true" }, this.fill), this.strip,
@@ -109,6 +112,7 @@ export class Player {
     setText(this.badge, simulated ? `◇ SIMULATED · ${where}` : `◷ recorded on ${where}`);
     this.badge.dataset.look = simulated ? "simulated" : "recorded";
     show(this.banner, simulated);
+    show(this.about, simulated);
     const played = Object.entries(models).map(([role, model]) => `${role} ${model}`);
     this.chips.replaceChildren(...[...played, ...labels].map((label) => el("span.chip", {}, label)));
   }
