@@ -108,6 +108,6 @@ class Lessons:
         notes = {(note.position, note.at): note.text for note in lesson.notes}
         found = [
             replace(stage, note=notes.get((stage.position, stage.kind), "")) if stage.position is not None else stage
-            for stage in stages(self.events(key))
+            for stage in stages(self.events(key), compared=lesson.alone)
         ]
         return [replace(stage, note=lesson.closing) if stage.kind is StageKind.END else stage for stage in found]

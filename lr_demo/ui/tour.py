@@ -42,6 +42,8 @@ class StageKind(StrEnum):
     """What that means for the work ahead: the window slides, or a new cycle begins."""
     ROLE = "role"
     """A role is away, or back."""
+    SPEEDUP = "speedup"
+    """The answer is there, its speed is not said: the reader says what it was."""
     END = "end"
 
 
@@ -78,16 +80,19 @@ _AFTERMATH = (StepCancelled, CycleStarted, PositionOpened, StepStarted, VerdictS
 """Events by which the window slides or a new cycle begins."""
 
 
-def stages(events: Sequence[Event]) -> list[Stage]:
-    """The stages of a run, in the order of its events; a verdict is preceded by its prediction."""
-    return [*_Guide(events).stages()]
+def stages(events: Sequence[Event], *, compared: bool = False) -> list[Stage]:
+    """The stages of a run, in the order of its events; a verdict is preceded by its prediction.
+
+    `compared`: its speed is compared with the target's alone, and predicted too.
+    """
+    return [*_Guide(events, compared=compared).stages()]
 
 
 class _Guide:
     """Walks through the events once, with their fold."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
-        self._events = events
+    def __init__(self, events: Sequence[Event], *, compared: bool) -> None:
+        self._events, self._compared = events, compared
         self._state = RunState()
         self._halfway = dict(_halfway(events))
         self._expanded: set[int] = set()
@@ -122,6 +127,8 @@ class _Guide:
                     text = f"The {event.role} is back, and is used again."
                     yield self._stage(StageKind.ROLE, event, text, pointer=Pointer.BOTTOM)
                 case RunFinished():
+                    if self._compared and event.status is RunStatus.FINISHED:
+                        yield self._speedup(event)
                     yield self._end(event)
 
     def _stage(
@@ -279,6 +286,21 @@ class _Guide:
         while first > 0 and isinstance(self._events[first - 1], StepCancelled):
             first -= 1
         return first
+
+    def _speedup(self, event: RunFinished) -> Stage:
+        answer = self._state.answer
+        counts = {outcome: sum(step.outcome is outcome for step in answer) for outcome in Outcome}
+        said = [
+            f"{counts[Outcome.ACCEPTED]} {'is' if counts[Outcome.ACCEPTED] == 1 else 'are'} the draft’s",
+            f"{counts[Outcome.CORRECTED]} {'was' if counts[Outcome.CORRECTED] == 1 else 'were'} corrected",
+        ]
+        if counts[Outcome.TARGET]:
+            said.append(f"{counts[Outcome.TARGET]} had no drafted step in time")
+        text = (
+            f"The answer is there. Of its {len(answer)} steps {' and '.join(said)}. How fast did it come, against the "
+            "target alone?"
+        )
+        return self._stage(StageKind.SPEEDUP, event, text, pointer=Pointer.BOTTOM, before=True)
 
     def _end(self, event: RunFinished) -> Stage:
         answer = self._state.answer

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from lr_demo.config import Profile, Schedule
+from lr_demo.run_state import fold
+from lr_demo.runs.summary import summarize
 from lr_demo.theory import Layer, lookahead
 from lr_demo.ui.lessons import Lessons
 from lr_demo.ui.tour import StageKind
@@ -146,6 +148,31 @@ def test_a_lesson_is_chosen_and_compared_with_the_target_alone(page: Page, site:
     last = len(Lessons().stages("drift"))
     visit(page, site, lesson="drift", stage=last - 1)
     expect(page.locator(CALLOUT)).to_contain_text(re.compile(r"The target alone: .* this run has 0\.8\d× its speed"))
+
+
+def test_a_guess_of_the_speedup_is_held_against_the_recorded_one_and_the_formula(page: Page, site: str) -> None:
+    runs = Lessons().events(LESSON), Lessons().alone(LESSON) or []
+    run, alone = (summarize(fold(events)).tokens_per_s or 0 for events in runs)
+    visit(page, site, stage=len(STAGES) - 2)
+    asked = page.locator(CALLOUT)
+    expect(asked).to_contain_text("How fast did it come, against the target alone?")
+    expect(asked).not_to_contain_text("tokens/s")
+    slider = page.get_by_label("times the speed of the target alone")
+    expect(slider).to_have_attribute("aria-valuetext", "1.00×, as fast as the target alone")
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(asked.locator("output")).to_have_text("0.50×, slower than the target alone")
+    asked.get_by_role("button", name="my guess").click()
+    expect_stage(page, len(STAGES) - 1)
+    expect(page.locator(".judged")).to_contain_text(f"you said 0.50×, it was {run / alone:.2f}×")
+    expect(page.locator(CALLOUT)).to_contain_text("recorded on November")
+    expect(page.locator(".computed")).to_contain_text(
+        re.compile(r"Computed, not measured: the formula expects [\d.]+×")
+    )
+    page.keyboard.press("ArrowLeft")
+    asked.get_by_role("button", name="my guess").click()
+    expect(page.locator(".judged")).to_contain_text("you said 0.50×")
 
 
 def test_a_simulated_run_says_so_and_its_text_stays_text(page: Page, site: str) -> None:

@@ -98,6 +98,19 @@ def test_a_run_that_was_stopped_does_not_claim_to_be_complete(tmp_path: Path) ->
     assert stages(record(tmp_path, "ended1", ended=ended))[-1].text.startswith("The run stopped")
 
 
+def test_the_speed_is_predicted_before_it_is_in_the_log_where_it_can_be_compared(events: list[Event]) -> None:
+    assert not of_kind(stages(events), StageKind.SPEEDUP)
+    *_, asked, end = stages(events, compared=True)
+    assert (asked.kind, asked.seq, end.kind) == (StageKind.SPEEDUP, end.seq - 1, StageKind.END)
+    assert "tokens/s" in end.text
+    assert "tokens/s" not in asked.text
+
+
+def test_a_run_that_was_stopped_has_no_speed_to_predict(tmp_path: Path) -> None:
+    ended = RunFinished(status=RunStatus.STOPPED, reason="stopped")
+    assert not of_kind(stages(record(tmp_path, "ended2", ended=ended), compared=True), StageKind.SPEEDUP)
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_lesson_s_run_is_whole_dated_and_belongs_to_its_plain_run(key: str) -> None:
     lessons = Lessons()

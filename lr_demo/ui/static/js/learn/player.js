@@ -1,12 +1,14 @@
 // Steps through a run that ships: folds its events up to a stage, and says what is to be seen there.
 
 import { el, setText, show } from "../dom.js";
+import { expected } from "../expected.js";
 import { count, factor, rate, seconds } from "../format.js";
 import { bar } from "../simulated.js";
 import { getJson } from "../transport.js";
 import { heading } from "./heading.js";
 import { Predictions } from "./predictions.js";
 import { Scene } from "./scene.js";
+import { SpeedGuess } from "./speedguess.js";
 
 const KINDS = [
   ["drafting", "drafting"],
@@ -17,7 +19,7 @@ const KINDS = [
 ];
 const TITLES = {
   problem: "the problem", drafting: "drafting", expansion: "expansion", prediction: "your prediction", verdict: "verdict",
-  outcome: "accept or correct", window: "the window", role: "a role is away", end: "the end",
+  outcome: "accept or correct", window: "the window", role: "a role is away", speedup: "your prediction", end: "the end",
 };
 const MADE_UP = "No model wrote this text and no machine took these times: both were made up for this lesson.";
 const DAY = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
@@ -33,6 +35,8 @@ export class Player {
     this.at = 0;
     this.scene = new Scene();
     this.predictions = new Predictions((accepted) => this.guess(accepted));
+    this.speedGuess = new SpeedGuess(() => this.guessed());
+    this.formula = el("p.computed", { hidden: true });
     this.choices = new Map();
     this.picker = el("div.picker", { role: "group", "aria-label": "Runs" });
     this.badge = el("span.chip.origin");
@@ -100,6 +104,7 @@ export class Player {
     for (const [name, node] of this.choices) node.setAttribute("aria-pressed", String(name === key));
     this.lesson = answer.lesson;
     this.predictions.reset();
+    this.speedGuess.reset();
     this.scene.open(answer.events);
     this.describe();
     this.show(Math.max(0, Math.min(at, this.lesson.stages.length - 1)));
@@ -139,6 +144,16 @@ export class Player {
 
   guess(accepted) {
     this.predictions.guess(this.at, accepted, this.lesson.stages[this.at].accepted);
+    this.onward();
+  }
+
+  guessed() {
+    this.predictions.guess(this.at, true, this.speedGuess.right(this.speedup));
+    this.onward();
+  }
+
+  /** After a guess: what it was about. */
+  onward() {
     this.next.focus({ preventScroll: true });
     this.move(1);
   }
@@ -175,17 +190,37 @@ export class Player {
       const judged = this.predictions.judged(this.at - 1);
       if (judged) node.append(judged);
     }
-    if (stage.kind === "end" && this.lesson.alone) node.append(el("p", {}, this.compared()));
+    if (stage.kind === "speedup") {
+      node.append(this.speedGuess.question());
+      this.tellTheory(); // asked for early, to be there when it is wanted
+    }
+    if (stage.kind === "end" && this.lesson.alone) {
+      const judged = this.speedGuess.judged(this.speedup);
+      if (judged) node.append(judged);
+      node.append(el("p", {}, this.compared()), this.formula);
+      this.tellTheory();
+    }
     if (stage.note) node.append(el("p.aside", {}, stage.note));
     return node;
+  }
+
+  /** The run's tokens per second over those of the target's plain run, both as recorded. */
+  get speedup() {
+    const { alone } = this.lesson;
+    const { state } = this.scene.lane;
+    return state.tokens / state.t / (alone.tokens / alone.seconds);
   }
 
   /** The run against the target's plain run of the same prompt. */
   compared() {
     const { alone } = this.lesson;
-    const { state } = this.scene.lane;
-    const speed = alone.tokens / alone.seconds;
-    const speedup = state.tokens / state.t / speed;
-    return `The target alone: ${count(alone.tokens, "token")} in ${seconds(alone.seconds)}, ${rate(speed)} tokens/s, recorded on ${dayOf(alone.started_at)} on the same machine. So this run has ${factor(speedup)} its speed.`;
+    return `The target alone: ${count(alone.tokens, "token")} in ${seconds(alone.seconds)}, ${rate(alone.tokens / alone.seconds)} tokens/s, recorded on ${dayOf(alone.started_at)} on the same machine. So this run has ${factor(this.speedup)} its speed.`;
+  }
+
+  /** What the formula expects of the run, as soon as the server has computed it. */
+  tellTheory() {
+    const answer = expected({ run: this.scene.lane, wake: () => this.tellTheory() });
+    show(this.formula, Boolean(answer));
+    if (answer) setText(this.formula, `Computed, not measured: the formula expects ${factor(answer.speedup)}, as ${answer.how}. What it leaves out is listed below.`);
   }
 }
