@@ -13,12 +13,14 @@ from lr_demo.config import Profile, RunSettings
 from lr_demo.decoding.admission import BatchCost
 from lr_demo.decoding.budget import Budget
 from lr_demo.decoding.engine import Cast, decode
-from lr_demo.errors import LookaheadError, ServingError
+from lr_demo.errors import LookaheadError, ServingError, UserError
 from lr_demo.events import RunFinished, RunStarted, RunStatus
+from lr_demo.runs.asides import Asides
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.loop_thread import LoopThread
 from lr_demo.runs.probes import ProbeStore
 from lr_demo.runs.race import Race, RunHandle
+from lr_demo.runs.reasons import ComparedPair, Reason, given_reason
 from lr_demo.runs.recordings import recorded_text, simulation_in_words
 from lr_demo.runs.replicas import devices, in_order
 from lr_demo.runs.roles import Casting, model_names, places_at, server_names, speculation_in_words
@@ -64,6 +66,9 @@ class EngineThread:
         self._journal: Path | None = None
         self._waiting: asyncio.Queue[Race] = asyncio.Queue()
         """Races of the present profile, or of the next one if there is one."""
+        self._under_way: set[Race] = set()
+        """Races that have not ended, the waiting ones among them."""
+        self._asides = Asides()
         self._take_on(profile)
 
     def _take_on(self, profile: Profile) -> None:
@@ -113,6 +118,18 @@ class EngineThread:
     def stop(self, handle: RunHandle, race: Race | None) -> None:
         """End a run of a race, queued or under way; one that has ended stays as it is."""
         self._thread.call(self._stop, handle, race)
+
+    async def reason(self, pair: ComparedPair, profile: Profile) -> Reason:
+        """Have the judge say why two steps mean the same or not, beside no run. Cancelled with whoever waits for it.
+
+        Raises:
+            UserError: a run is under way or begins, or the servers are not this profile's, or not ready.
+            ServingError, ModelError: the judge does not answer.
+        """
+        try:
+            return await self._thread.result(self._reason(pair, profile))
+        except RuntimeError:
+            raise UserError("the application is not running any more: start it again") from None
 
     def switch(self, profile: Profile) -> None:
         """End every run, queued or under way, and the servers; then start those of another profile.
@@ -165,6 +182,8 @@ class EngineThread:
                 for task in (*work, *self._restarts.values()):
                     task.cancel()
         finally:
+            self._asides.give_up("the model servers are ending: ask again when they are back")
+            await self._asides.over()
             await self._casting.close()
             await self._fleet.stop()
 
@@ -235,7 +254,16 @@ class EngineThread:
                 finally:
                     self._end_leftovers(race)
 
+    async def _reason(self, pair: ComparedPair, profile: Profile) -> Reason:
+        if self._under_way:
+            raise UserError("a run is under way, and nothing may disturb it: ask again when it has ended")
+        if self._profile is not profile or not self._ready or self._leaving.is_set():
+            raise UserError("the model servers are not ready: ask again when they are")
+        reasoner = self._casting.reasoner()
+        return await self._asides.ask(partial(given_reason, reasoner, pair, profile))
+
     async def _run_race(self, race: Race) -> None:
+        await self._asides.over()
         for turn in race.turns:
             await self._run_together([handle for handle in turn if handle.log.finished is None], race)
 
@@ -294,6 +322,8 @@ class EngineThread:
         return self._budgets[server]
 
     def _enqueue(self, race: Race) -> None:
+        self._under_way.add(race)
+        self._asides.give_up("a run began, and nothing may disturb it: ask again when it has ended")
         self._waiting.put_nowait(race)
 
     def _stop(self, handle: RunHandle, race: Race | None) -> None:
@@ -307,6 +337,7 @@ class EngineThread:
             self._end_leftovers(self._waiting.get_nowait())
 
     def _end_leftovers(self, race: Race) -> None:
+        self._under_way.discard(race)
         for handle in race.handles:
             self._end_unstarted(handle, race, self._stop_reason)
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from typing import TypeVarTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar, TypeVarTuple
 
+T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
@@ -39,6 +40,19 @@ class LoopThread:
         except RuntimeError:
             if not self._ended:
                 raise
+
+    async def result(self, work: Coroutine[object, object, T]) -> T:
+        """Await a coroutine in the loop, from another one; cancelled with whoever waits.
+
+        Raises:
+            RuntimeError: the thread was not started, or has ended.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._require_loop())
+        except RuntimeError:
+            work.close()
+            raise
+        return await asyncio.wrap_future(future)
 
     def time(self) -> float:
         """Seconds on the loop's clock.

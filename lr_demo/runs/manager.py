@@ -1,5 +1,6 @@
 """Owns the engine: one thread with its own event loop, in which the fleet and all runs live."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Sequence
@@ -24,6 +25,7 @@ from lr_demo.runs.journal import Journal
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.race import MOST_LANES, Race, RunHandle, RunPhase, rival_settings
+from lr_demo.runs.reasons import Reason, compared_pair, judge_for
 from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.recordings import check_shown
 from lr_demo.runs.replicas import share_out
@@ -171,6 +173,23 @@ class RunManager:
             race = self._races.get(run)
         for each in reversed(race.measured) if race is not None else (handle,):
             self._engine.stop(each, race)
+
+    async def reason(self, run: str, position: int, alternative: int = 0) -> Reason:
+        """Have the judge say why a compared step was like the target's or not. The run stays as it is.
+
+        Refused while any run is under way, and given up when one begins. From any loop; cancelled with its caller.
+
+        Raises:
+            UserError: there is no such run or compared step, or nobody can be asked now.
+            ServingError, ModelError: the judge does not answer.
+        """
+        handle, profile = await asyncio.to_thread(self.get, run), self.profile
+        if not judge_for(profile, handle):
+            raise UserError(
+                f"the models of run {run} are not the loaded ones, or they have no judge: nobody can be asked about it"
+            )
+        pair = await asyncio.to_thread(compared_pair, handle, position, alternative)
+        return await self._engine.reason(pair, profile)
 
     def switch_profile(self, profile: Profile) -> None:
         """Run on another profile's servers from now on; the same one starts its servers anew.

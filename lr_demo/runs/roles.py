@@ -45,6 +45,7 @@ from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
 from lr_demo.verification.protocol import StepScorer, Verifier
 from lr_demo.verification.random import RandomVerifier
+from lr_demo.verification.reason import JudgeReasoner, Reasoner, SimulatedReasoner
 from lr_demo.verification.recorded import RecordedVerifier
 from lr_demo.verification.simulated import SimulatedVerifier
 from lr_demo.verification.target_score import TargetScore
@@ -203,6 +204,19 @@ class Casting:
             async with asyncio.timeout(limits.WARM_UP_S):
                 await verifier.warm_up()
                 self._warm[verifier.method] = endpoint
+
+    def reasoner(self) -> Reasoner:
+        """Who says in words why two steps mean the same or not. A run after it has the judge read its examples again.
+
+        Raises:
+            ConfigError: the profile has no judge.
+            ServingError: its server is not there.
+        """
+        if self._profile.simulated:
+            return SimulatedReasoner(self._profile.simulation.verdict_ms / 1000)
+        judge = self._judge_model()
+        self._warm.clear()
+        return JudgeReasoner(judge)
 
     async def close(self) -> None:
         """Close every client."""

@@ -23,6 +23,7 @@ from lr_demo.ui.learn_routes import learn_router
 from lr_demo.ui.lessons import Lessons
 from lr_demo.ui.look import FAVICON, THEME, head
 from lr_demo.ui.page import build_page
+from lr_demo.ui.reason_routes import reason_router
 from lr_demo.ui.routes import api_router
 from lr_demo.ui.static_files import static_router
 from lr_demo.ui.theory_routes import theory_router
@@ -42,6 +43,7 @@ def build_app(manager: RunManager) -> FastAPI:
     app.include_router(learn_router(Lessons()))
     app.include_router(explore_router(manager, sweeps))
     app.include_router(export_router(manager))
+    app.include_router(reason_router(manager))
     app.include_router(theory_router())
     app.include_router(static_router())
     with warnings.catch_warnings():

@@ -13,6 +13,7 @@ from lr_demo.grading import compare
 from lr_demo.runs.forecasts import Forecast
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunHandle, RunPhase
+from lr_demo.runs.reasons import judge_for
 from lr_demo.runs.recordings import simulation_in_words
 from lr_demo.runs.roles import speculation_in_words
 
@@ -88,6 +89,8 @@ class RaceView(View):
     recorded: bool
     expected: str
     """The answer that is expected; empty where none was given."""
+    judge: str
+    """The model that can be asked why two steps mean the same or not; empty where there is none."""
     lanes: list[LaneView]
     """The baseline, where there is one, the rivals and the run."""
 
@@ -162,6 +165,7 @@ def race_view(race: Race, profile: Profile | None) -> RaceView:
         simulation=_simulation(race, profile),
         recorded=race.run.recorded,
         expected=race.expected,
+        judge=judge_for(profile, race.run) if profile is not None else "",
         lanes=[_lane_view(race, handle) for handle in race.handles],
     )
 

@@ -7,6 +7,7 @@ import { describe, LOOKS, verdictBadge } from "./outcome.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
 
+const UNASKED = ["identical", "ending"]; // methods of verdicts that no verifier gave
 const ENDED = { rejected: "✗ rejected", cancelled: "⊘ cancelled", accepted: "✓ agrees" };
 
 /** One growing text of a live card: the draft's or the target's. */
@@ -67,10 +68,14 @@ class Side {
 }
 
 export class Card {
-  /** @param plain true in modes without drafted steps: no outcome is named */
-  constructor(position, plain) {
+  /**
+   * @param plain true in modes without drafted steps: no outcome is named
+   * @param judge who can be asked why a step was accepted or not; null: nobody
+   */
+  constructor(position, plain, judge = null) {
     this.position = position;
     this.plain = plain;
+    this.judge = judge;
     this.icon = el("span.icon", { "aria-hidden": "true" });
     this.word = el("b.word");
     this.note = el("span.note");
@@ -155,12 +160,17 @@ export class Card {
     appendRich(words, text, committed.outcome === "corrected" && refused.length === 1 ? differingRanges(text, stepText(refused[0])) : []);
     this.body.replaceChildren(words);
     drafts.forEach((draft, i) => {
-      if (refused.includes(draft)) this.body.append(rejected(draft, text, drafts.length > 1 ? `draft ${i + 1}` : "draft"));
+      if (!refused.includes(draft)) return;
+      const { node, label } = rejected(draft, text, drafts.length > 1 ? `draft ${i + 1}` : "draft");
+      this.body.append(node);
+      this.offerReason(draft, label, node);
     });
     const { verdict } = step;
     const judged = committed.outcome === "accepted" && verdict?.method !== "identical";
     if (judged && target?.ended != null && target.phase !== "cancelled") {
-      this.body.append(aside(["what the target wrote", verdict?.reason].filter(Boolean).join(" · "), target, text));
+      const { node, title } = aside(["what the target wrote", verdict?.reason].filter(Boolean).join(" · "), target, text);
+      this.body.append(node);
+      this.offerReason(step, title, this.body);
     } else if (judged && verdict?.reason) this.body.append(el("p.reason", {}, verdict.reason));
     show(this.cut, step.finish === "step_cap");
     if (step.origin) {
@@ -170,6 +180,16 @@ export class Card {
     const took = step.ended === null ? "" : ` · ${seconds(step.ended - step.started)}`;
     setText(this.meta, `${count(committed.tokens, "token")}${took}`);
   }
+
+  /** Where a verifier compared a drafted step: behind its reason, a way to ask why. What is said stands in `node`. */
+  offerReason(draft, reason, node) {
+    const { id, step, target } = this.position;
+    const compared = draft.verdict && !UNASKED.includes(draft.verdict.method) && target?.ended != null && target.phase !== "cancelled";
+    if (!this.judge || !compared) return;
+    const { button, said } = this.judge.about(id, draft.alternative, `step ${step + 1}`);
+    reason.after(button);
+    node.append(said);
+  }
 }
 
 function rejected(draft, kept, label) {
@@ -177,7 +197,8 @@ function rejected(draft, kept, label) {
   const words = el("div.words");
   appendRich(words, text, differingRanges(text, kept));
   const reason = draft.verdict?.reason;
-  return el("div.rejected", {}, el("span.label", {}, reason ? `✗ ${label}: ${reason}` : `✗ ${label}`), words);
+  const line = el("span", {}, reason ? `✗ ${label}: ${reason}` : `✗ ${label}`);
+  return { node: el("div.rejected", {}, el("span.label", {}, line), words), label: line };
 }
 
 /** Text that is there when asked for, with the words marked that `kept` does not have. */
@@ -190,5 +211,5 @@ function aside(text, step, kept) {
     content.append(words);
   });
   setText(title, text);
-  return node;
+  return { node, title };
 }

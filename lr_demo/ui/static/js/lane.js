@@ -24,6 +24,7 @@ export class Lane {
     const resized = new ResizeObserver(() => this.following && this.toEnd());
     resized.observe(this.list);
     resized.observe(this.body);
+    this.judge = null; // who can be asked about verdicts
     this.reset();
   }
 
@@ -141,7 +142,7 @@ export class Lane {
     }
     let card = this.cards.get(position.id);
     if (!card) {
-      card = (position.committed && this.finals.get(position.id)) || new Card(position, this.plain);
+      card = (position.committed && this.finals.get(position.id)) || new Card(position, this.plain, this.judge);
       this.cards.set(position.id, card);
       this.place(card, position);
     }

@@ -84,7 +84,7 @@ export class Race {
     this.right.node.before(...this.between.map((side) => side.node));
     this.node.dataset.lanes = lanes.length;
     this.node.classList.toggle("single", lanes.length === 1);
-    this.sides.forEach((side, i) => side.open(lanes[i], (news) => this.hear(side, news)));
+    this.sides.forEach((side, i) => side.open(lanes[i], (news) => this.hear(side, news), this.info.judge));
   }
 
   waiting(side) {

@@ -6,6 +6,7 @@ import { MODES } from "./format.js";
 import { Head } from "./head.js";
 import { Lane } from "./lane.js";
 import { Queue } from "./queue.js";
+import { Judge } from "./reason.js";
 import { Stream } from "./transport.js";
 
 const SLICE = 32; // events between two looks at the clock
@@ -29,13 +30,19 @@ export class Side {
     this.complete = false; // all events of the run are here
     this.status = "";
     this.offset = Infinity; // performance.now() minus the run's clock, in ms
+    this.lane.judge?.leave();
+    this.lane.judge = null;
     this.lane.reset();
     this.head.clear();
   }
 
-  /** @param told called with: nothing when events came, "end" when the run is complete, else how the stream is */
-  open(info, told) {
+  /**
+   * @param judge the model that can be asked about verdicts; empty where there is none
+   * @param told called with: nothing when events came, "end" when the run is complete, else how the stream is
+   */
+  open(info, told, judge = "") {
     this.info = info;
+    this.lane.judge = judge ? new Judge(info.id, judge) : null;
     this.node.dataset.kind = info.kind;
     this.node.dataset.mode = info.mode;
     this.head.title(info.mode);

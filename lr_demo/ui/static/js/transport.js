@@ -16,10 +16,13 @@ export async function getJson(path) {
   return answer.json();
 }
 
-/** Asks a route to do something; what it answers. Throws with the sentence of the server where it refuses. */
-export async function postJson(path, body) {
+/**
+ * Asks a route to do something; what it answers. Throws with the sentence of the server where it refuses.
+ * @param {AbortSignal} [signal] gives it up
+ */
+export async function postJson(path, body, signal) {
   const headers = { "content-type": "application/json", accept: "application/json" };
-  const answer = await fetch(url(path), { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await fetch(url(path), { method: "POST", headers, body: JSON.stringify(body), signal });
   const said = await answer.json().catch(() => null);
   if (!answer.ok) throw new Error(typeof said?.detail === "string" ? said.detail : `The server answered ${answer.status}.`);
   return said;
