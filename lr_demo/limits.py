@@ -66,7 +66,7 @@ JUDGE_PATIENCE_S = 30.0
 """A verdict that takes longer is a reject, and the judge counts as away. A verdict is one token behind a few hundred
 tokens of prompt: 5 s on two busy cores."""
 REASON_S = 60.0
-"""For a reason in words, which nobody's run waits for: some hundred tokens of prompt and 96 to write, 20 s on two cores."""
+"""For a reason in words, which no run waits for: some hundred tokens of prompt and 96 to write, 20 s on two cores."""
 UNANSWERED_REQUESTS = 3
 UNANSWERED_S = 2.0
 """A draft is away when so many requests in a row were given up without a token, over so long a time. A draft that is

@@ -1,6 +1,8 @@
-"""A sweep as a record: one setting over several values, and what the run of each came to."""
+"""A sweep as a record: one setting over several values, and what the runs of each came to."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +12,8 @@ from lr_demo.runs.race import RunPhase
 from lr_demo.runs.roles import check_runnable
 
 LEAST_VALUES, MOST_VALUES = 2, 16
+MOST_REPEATS = 5
+"""Runs of one value, each with another seed."""
 
 Value = int | float | str
 
@@ -57,8 +61,24 @@ class PointFigures(_Record):
     baseline_tokens_per_s: float | None
 
 
+class Spread(_Record):
+    """A figure over the runs of one value."""
+
+    mean: float
+    low: float
+    high: float
+    runs: int
+    """That have such a figure."""
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> "Spread | None":
+        """None where no run has the figure."""
+        there = [value for value in values if value is not None]
+        return cls(mean=fmean(there), low=min(there), high=max(there), runs=len(there)) if there else None
+
+
 class Point(_Record):
-    """One value, and its run."""
+    """One value, and a run of it: where runs are repeated, a value has several points, told apart by the seed."""
 
     value: Value
     settings: RunSettings
@@ -87,23 +107,35 @@ class Sweep(_Record):
     """Why it ended: `finished`, `stopped` or a sentence. None while it is under way."""
 
 
-def plan_points(profile: Profile, base: RunSettings, setting: Swept, values: list[Value]) -> tuple[Point, ...]:
-    """A point for each value.
+def plan_points(
+    profile: Profile, base: RunSettings, setting: Swept, values: list[Value], repeats: int = 1
+) -> tuple[Point, ...]:
+    """A point for each value and repeat. All values are run once before any is run again, with the next seed: what
+    changes at the machine meanwhile touches all of them, and a sweep that is stopped has its curve.
 
     Raises:
         ConfigError: the values are too few, too many or not distinct, one is out of range or cannot be run on this
-            profile, or the setting means nothing in this mode.
+            profile, the setting means nothing in this mode, or there are too many repeats.
     """
     if not LEAST_VALUES <= len(values) <= MOST_VALUES:
         raise ConfigError(f"{len(values)} values were given: a sweep takes {LEAST_VALUES} to {MOST_VALUES}")
-    points = [Point(value=value, settings=parse_settings(base, {setting.value: value})) for value in values]
-    if len({getattr(point.settings, setting) for point in points}) < len(points):
-        raise ConfigError(f"a value of {setting.value} is there twice: each is run once")
-    for point in points:
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise ConfigError(f"{repeats} runs for each value were asked for: a sweep makes 1 to {MOST_REPEATS}")
+    if setting is Swept.SEED and repeats > 1:
+        raise ConfigError("a sweep over seeds runs each seed once: runs are repeated with other seeds")
+    once = [Point(value=value, settings=parse_settings(base, {setting.value: value})) for value in values]
+    if len({getattr(point.settings, setting) for point in once}) < len(once):
+        raise ConfigError(f"a value of {setting.value} is there twice: each is run with the same settings only once")
+    for point in once:
         if not setting.matters(point.settings):
             raise ConfigError(
                 f"{setting.value} changes nothing in mode {point.settings.mode} with verifier "
                 f"{point.settings.verifier}: choose another setting or mode"
             )
         check_runnable(profile, point.settings)
-    return tuple(points)
+    again = [_with_seed(point, base.seed + more) for more in range(1, repeats) for point in once]
+    return (*once, *again)
+
+
+def _with_seed(point: Point, seed: int) -> Point:
+    return point.model_copy(update={"settings": parse_settings(point.settings, {"seed": seed})})

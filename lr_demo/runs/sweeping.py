@@ -47,7 +47,7 @@ class Sweeps:
             for task in self._tasks.values():
                 task.cancel()
 
-    def start(self, prompt: str, base: RunSettings, setting: Swept, values: list[Value]) -> Sweep:
+    def start(self, prompt: str, base: RunSettings, setting: Swept, values: list[Value], repeats: int = 1) -> Sweep:
         """Begin a sweep; its runs are started one after the other, each with its baseline unless one is known.
 
         Raises:
@@ -66,7 +66,7 @@ class Sweeps:
             simulated=profile.simulated,
             hardware=self._manager.hardware,
             began=datetime.now().astimezone().isoformat(timespec="seconds"),
-            points=plan_points(profile, base, setting, values),
+            points=plan_points(profile, base, setting, values, repeats),
         )
         self._keep(sweep)
         task = self._group.create_task(self._work(sweep.id, profile))
@@ -129,7 +129,7 @@ class Sweeps:
             self._end(sweep, f"something went wrong inside the program ({type(error).__name__}: {error})")
 
     async def _run(self, sweep: str, number: int) -> None:
-        """The run of one value, to its end. Its figures are read before the next run begins, and do not disturb it."""
+        """One run of a value, to its end. Its figures are read before the next run begins, and do not disturb it."""
         point = self._sweeps[sweep].points[number]
         try:
             race = await self._start(self._sweeps[sweep].prompt, point.settings)

@@ -97,6 +97,8 @@ class SweepIn(BaseModel):
     max_tokens: int
     setting: Swept
     values: list[Value] = Field(max_length=100)
+    repeats: int = 1
+    """Runs for each value, with other seeds."""
 
 
 def explore_router(manager: RunManager, sweeps: Sweeps) -> APIRouter:
@@ -190,7 +192,7 @@ def explore_router(manager: RunManager, sweeps: Sweeps) -> APIRouter:
         """Begin a sweep: its runs follow one another, among the others that are queued."""
         try:
             base = await asyncio.to_thread(_wanted, manager, wish)
-            return sweep_line(sweeps.start(wish.prompt, base, wish.setting, wish.values))
+            return sweep_line(sweeps.start(wish.prompt, base, wish.setting, wish.values, wish.repeats))
         except UserError as error:
             raise HTTPException(409, str(error)) from None
 

@@ -4,7 +4,7 @@ from functools import cache
 
 from lr_demo.runs.history import Entry, Origin, Page
 from lr_demo.runs.race import RunPhase
-from lr_demo.runs.sweep import Point, PointFigures, Sweep, Swept
+from lr_demo.runs.sweep import Point, Spread, Sweep, Swept
 from lr_demo.ui.examples import EXAMPLES
 from lr_demo.ui.views import SHORT_NAMES, VERIFIER_NAMES, View, setting_labels
 
@@ -51,15 +51,35 @@ class HistoryView(View):
     profiles: list[str]
 
 
-class PointView(View):
-    """A value of a sweep, and what its run came to."""
+class RunOfPoint(View):
+    """One run of a value of a sweep."""
 
-    label: str
     run: str | None
+    seed: int
     phase: str
     """`waiting` before it is started, `left out` where it never was, else the run's phase."""
     problem: str
-    figures: PointFigures | None
+    baseline: str | None
+    """Run id of its baseline; None where it has not finished."""
+    finished: bool
+
+
+class FiguresView(View):
+    """What the runs of a value came to; None where none of them has such a figure."""
+
+    tokens_per_s: Spread | None
+    acceptance: Spread | None
+    waste: Spread | None
+    speedup: Spread | None
+    baseline_tokens_per_s: Spread | None
+
+
+class PointView(View):
+    """A value of a sweep, and what its runs came to."""
+
+    label: str
+    runs: list[RunOfPoint]
+    figures: FiguresView
 
 
 class SweepView(View):
@@ -73,6 +93,8 @@ class SweepView(View):
     hardware: str
     began: str
     ended: str | None
+    repeats: int
+    """Runs for each value."""
     points: list[PointView]
 
 
@@ -84,6 +106,7 @@ class SweepLine(View):
     setting: str
     mode: str
     values: list[str]
+    repeats: int
     began: str
     simulated: bool
     ended: str | None
@@ -139,7 +162,8 @@ def sweep_line(sweep: Sweep) -> SweepLine:
         prompt=sweep.prompt[:200],
         setting=_SETTING_NAMES[sweep.setting],
         mode=SHORT_NAMES[sweep.points[0].settings.mode],
-        values=[value_label(point) for point in sweep.points],
+        values=list(_by_value(sweep)),
+        repeats=_repeats(sweep),
         began=sweep.began,
         simulated=sweep.simulated,
         ended=sweep.ended,
@@ -159,13 +183,50 @@ def sweep_view(sweep: Sweep) -> SweepView:
         hardware=sweep.hardware,
         began=sweep.began,
         ended=sweep.ended,
-        points=[_point(point, over=sweep.ended is not None) for point in sweep.points],
+        repeats=_repeats(sweep),
+        points=[
+            PointView(
+                label=label,
+                runs=[_run(point, over=sweep.ended is not None) for point in points],
+                figures=_figures(points),
+            )
+            for label, points in _by_value(sweep).items()
+        ],
     )
 
 
-def _point(point: Point, *, over: bool) -> PointView:
-    phase = point.phase.value if point.phase is not None else "left out" if over else "waiting"
-    return PointView(label=value_label(point), run=point.run, phase=phase, problem=point.problem, figures=point.figures)
+def _by_value(sweep: Sweep) -> dict[str, list[Point]]:
+    """The points of each value, by its label, in the order in which they are run."""
+    found: dict[str, list[Point]] = {}
+    for point in sweep.points:
+        found.setdefault(value_label(point), []).append(point)
+    return found
+
+
+def _repeats(sweep: Sweep) -> int:
+    return max(map(len, _by_value(sweep).values()))
+
+
+def _run(point: Point, *, over: bool) -> RunOfPoint:
+    return RunOfPoint(
+        run=point.run,
+        seed=point.settings.seed,
+        phase=point.phase.value if point.phase is not None else "left out" if over else "waiting",
+        problem=point.problem,
+        baseline=point.figures.baseline if point.figures is not None else None,
+        finished=point.figures is not None,
+    )
+
+
+def _figures(points: list[Point]) -> FiguresView:
+    there = [point.figures for point in points if point.figures is not None]
+    return FiguresView(
+        tokens_per_s=Spread.of(figures.tokens_per_s for figures in there),
+        acceptance=Spread.of(figures.acceptance for figures in there),
+        waste=Spread.of(figures.waste for figures in there),
+        speedup=Spread.of(figures.speedup for figures in there),
+        baseline_tokens_per_s=Spread.of(figures.baseline_tokens_per_s for figures in there),
+    )
 
 
 def value_label(point: Point) -> str:

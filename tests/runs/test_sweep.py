@@ -12,7 +12,7 @@ from lr_demo.config import Mode, RunSettings, VerifierKind, parse_profile
 from lr_demo.errors import ConfigError, UserError
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunPhase
-from lr_demo.runs.sweep import MOST_VALUES, Sweep, Swept, Value, plan_points
+from lr_demo.runs.sweep import MOST_VALUES, Spread, Sweep, Swept, Value, plan_points
 from lr_demo.runs.sweeping import LEFT, Sweeps
 from tests.runs.simulated_profile import TEXT, quick_profile, replicated_profile, slow_profile
 from tests.runs.watching import wait
@@ -66,6 +66,32 @@ def test_what_cannot_be_run_whole_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         plan_points(quick_profile(), base, setting, values)
+
+
+def test_repeats_have_other_seeds_and_every_value_comes_once_before_any_comes_again() -> None:
+    base = LOOKAHEAD.model_copy(update={"seed": 7})
+    points = plan_points(quick_profile(), base, Swept.LOOKAHEAD, [1, 3], repeats=3)
+    planned = [(point.value, point.settings.lookahead, point.settings.seed) for point in points]
+    assert planned == [(1, 1, 7), (3, 3, 7), (1, 1, 8), (3, 3, 8), (1, 1, 9), (3, 3, 9)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "repeats", "seed", "reason"),
+    [
+        (Swept.LOOKAHEAD, 0, 0, "0 runs for each value were asked for"),
+        (Swept.LOOKAHEAD, 6, 0, "a sweep makes 1 to 5"),
+        (Swept.SEED, 2, 0, "a sweep over seeds runs each seed once"),
+        (Swept.LOOKAHEAD, 2, 2**31 - 1, "seed = 2147483648"),
+    ],
+)
+def test_repeats_that_cannot_be_run_are_refused(setting: Swept, repeats: int, seed: int, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        plan_points(quick_profile(), LOOKAHEAD.model_copy(update={"seed": seed}), setting, [1, 2], repeats)
+
+
+def test_a_spread_is_over_the_runs_that_have_the_figure() -> None:
+    assert Spread.of([None, 2.0, 4.0, None, 3.0]) == Spread(mean=3.0, low=2.0, high=4.0, runs=3)
+    assert Spread.of([None]) is None
 
 
 def test_a_threshold_belongs_to_the_verifier_it_was_set_for() -> None:

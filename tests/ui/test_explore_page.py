@@ -273,6 +273,35 @@ def test_a_sweep_is_run_survives_a_reload_and_draws_its_curves(page: Page, site:
     expect(page.locator(".list li").first).to_contain_text("LR, seed 1, 2, 3")
 
 
+def test_runs_are_repeated_and_their_spread_is_shown(page: Page, site: str) -> None:
+    visit(page, site, "?sweep=new&from=race1")
+    expect(page.get_by_label("Problem")).to_have_value(PROMPT)
+    repeats = page.get_by_label("Runs for each value")
+    page.get_by_label("Setting", exact=True).select_option("seed")
+    expect(repeats).to_be_hidden()
+    page.get_by_label("Setting", exact=True).select_option("temperature")
+    page.get_by_label("Values, with commas between them").fill("0.3, 0.6")
+    page.get_by_label("Most tokens").fill("200")
+    repeats.fill("2")
+    page.get_by_role("button", name="Start the sweep").click()
+    expect(page.locator(".state")).to_have_text("Finished: 4 runs.")
+    expect(page.locator(".headbar .chips")).to_contain_text("2 runs for each value, seeds 0, 1")
+    rows = page.locator(".points tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("✓ finished, 2 runs")
+    expect(rows.first.locator(".apart").first).to_have_text(re.compile(r"^[\d.,]+ to [\d.,]+$"))
+    expect(rows.first.locator("td").nth(1)).to_have_attribute("title", re.compile("^simulated, mean of 2 runs"))
+    expect(rows.first.get_by_role("link", name="with seed 1")).to_be_visible()
+    page.wait_for_function(
+        """() => {
+          const [ours] = document.querySelector(".curves .plot").data ?? [];
+          return ours?.error_y.visible && ours.error_y.array.length === 2;
+        }"""
+    )
+    visit(page, site, "?sweep=new")
+    expect(page.locator(".list li").first).to_contain_text("2 runs each")
+
+
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[RunManager]:
     with RunManager(slow_profile(), tmp_path / "traces", hardware="a test machine") as manager:

@@ -199,22 +199,38 @@ def test_a_sweep_runs_its_values_and_keeps_its_figures(site: str, manager: RunMa
     assert (last["ended"], last["setting"], last["simulated"]) == ("finished", "verifier", True)
     assert [point["label"] for point in last["points"]] == ["LLM judge", "random"]
     for point, kind in zip(last["points"], (VerifierKind.JUDGE, VerifierKind.RANDOM), strict=True):
-        race = manager.race(point["run"])
+        (only,) = point["runs"]
+        race = manager.race(only["run"])
         summary = race.summary()
         assert race.run.settings.verifier is kind
         figures = point["figures"]
-        assert (point["phase"], figures["tokens_per_s"]) == ("finished", summary.tokens_per_s)
-        assert figures["baseline_tokens_per_s"] == summary.baseline_tokens_per_s
+        assert (only["phase"], figures["tokens_per_s"]["mean"]) == ("finished", summary.tokens_per_s)
+        assert figures["baseline_tokens_per_s"]["mean"] == summary.baseline_tokens_per_s
         wasted = summary.wasted_draft_tokens + summary.wasted_target_tokens
-        assert figures["waste"] == pytest.approx(wasted / summary.output_tokens)
+        assert figures["waste"]["mean"] == pytest.approx(wasted / summary.output_tokens)
     assert not any(label.startswith("LLM") for label in last["labels"])
     assert [line["id"] for line in httpx.get(f"{site}/explore/sweeps").json()] == [sweep]
+
+
+@pytest.mark.realtime
+def test_repeated_runs_are_told_as_mean_and_spread(site: str, manager: RunManager) -> None:
+    wish = {"prompt": "two?", "mode": "lookahead", "max_tokens": 200, "setting": "lookahead", "values": [1, 3]}
+    begun = httpx.post(f"{site}/explore/sweeps", json={**wish, "repeats": 2}).json()
+    assert (begun["values"], begun["repeats"]) == (["1", "3"], 2)
+    last = stream(f"{site}/explore/sweeps/{begun['id']}/events")[-1]
+    assert [point["label"] for point in last["points"]] == ["1", "3"]
+    for point in last["points"]:
+        assert [run["seed"] for run in point["runs"]] == [0, 1]
+        speeds = [manager.race(run["run"]).summary().tokens_per_s or 0 for run in point["runs"]]
+        spread = {"mean": pytest.approx(sum(speeds) / 2), "low": min(speeds), "high": max(speeds), "runs": 2}
+        assert point["figures"]["tokens_per_s"] == spread
 
 
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [
         ({"values": [1]}, 409, "1 values were given"),
+        ({"repeats": 6}, 409, "a sweep makes 1 to 5"),
         ({"values": [1, 99]}, 409, "lookahead = 99"),
         ({"prompt": "  "}, 409, "the prompt is empty"),
         ({"mode": "autoregressive"}, 409, "lookahead changes nothing"),
@@ -249,7 +265,7 @@ def test_a_sweep_under_way_ends_with_the_application(tmp_path: Path) -> None:
         with serving(manager) as site:
             (last,) = stream(f"{site}/explore/sweeps/{sweep}/events")
     assert last["ended"] == "stopped"
-    assert [point["phase"] for point in last["points"]][1] == "left out"
+    assert [point["runs"][0]["phase"] for point in last["points"]][1] == "left out"
 
 
 def test_examples_with_one_number_as_answer_have_it() -> None:

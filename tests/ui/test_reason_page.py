@@ -79,7 +79,7 @@ def test_what_the_judge_writes_stays_text_and_a_refusal_can_be_asked_again(page:
     assert card.locator(".said *").evaluate_all("(nodes) => nodes.every((node) => node.tagName === 'SPAN')")
 
 
-def test_a_question_is_given_up_by_the_same_button_and_when_the_race_is_left(page: Page, site: str, run: str) -> None:
+def test_a_question_is_given_up_by_the_same_button(page: Page, site: str, run: str) -> None:
     given_up: list[str] = []
     page.on("requestfailed", lambda request: given_up.append(request.url))
     page.route("**/reasons", lambda route: None)

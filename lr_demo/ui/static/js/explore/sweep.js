@@ -46,7 +46,7 @@ export class SweepView {
     }
   }
 
-  line({ id, prompt, setting, mode, values, began, simulated, ended }) {
+  line({ id, prompt, setting, mode, values, repeats, began, simulated, ended }) {
     const link = el("a", { href: addressOf({ sweep: id }) }, `${mode}, ${setting} ${values.join(", ")}`);
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -54,7 +54,7 @@ export class SweepView {
       this.go({ sweep: id });
     });
     const state = ended === null ? "under way" : ended === "finished" ? "" : ended;
-    const said = [when(began), simulated ? "simulated" : null, state].filter(Boolean).join(" · ");
+    const said = [repeats > 1 ? `${repeats} runs each` : null, when(began), simulated ? "simulated" : null, state].filter(Boolean).join(" · ");
     const node = el("li", {}, link, el("span.hint", {}, said), el("span.about"));
     setText(node.lastChild, prompt);
     return node;

@@ -3,11 +3,12 @@
 import { el, setText, show } from "../dom.js";
 import { layout, loadPlotly, react } from "../plot.js";
 import { colours, onThemeChange } from "../theme.js";
+import { apart, source, WORDS } from "./sweeptable.js";
 
 const CURVES = [
-  { key: "tokens_per_s", title: "Tokens per second", hint: "of the answer, over wall time", colour: "ok", format: ".1f", unit: " tokens/s", axis: { rangemode: "tozero" } },
-  { key: "acceptance", title: "Acceptance", hint: "share of compared steps where the drafted one stayed", colour: "target", format: ".0%", unit: " accepted", axis: { range: [0, 1.05], tickformat: ".0%" } },
-  { key: "waste", title: "Waste", hint: "tokens thrown away for each token of the answer", colour: "fix", format: ".2f", unit: " tokens thrown away", axis: { rangemode: "tozero" } },
+  { key: "tokens_per_s", title: "Tokens per second", hint: "of the answer, over wall time", colour: "ok", unit: " tokens/s", axis: { rangemode: "tozero" } },
+  { key: "acceptance", title: "Acceptance", hint: "share of compared steps where the drafted one stayed", colour: "target", unit: " accepted", axis: { range: [0, 1.05], tickformat: ".0%" } },
+  { key: "waste", title: "Waste", hint: "tokens thrown away for each token of the answer", colour: "fix", unit: " tokens thrown away", axis: { rangemode: "tozero" } },
 ];
 
 export class SweepCurves {
@@ -51,11 +52,10 @@ export class SweepCurves {
     for (const chart of this.charts) this.drawOne(chart, palette);
   }
 
-  drawOne({ key, title, colour, format, unit, axis, plot, none }, palette) {
+  drawOne({ key, title, colour, unit, axis, plot, none }, palette) {
     const { points, setting, simulated } = this.sweep;
     const how = simulated ? "simulated" : "measured";
-    const value = (point, name) => point.figures?.[name] ?? null;
-    const there = points.filter((point) => value(point, key) !== null);
+    const there = points.filter(({ figures }) => figures[key]);
     const over = this.sweep.ended !== null;
     plot.classList.toggle("bare", !there.length);
     show(none, !there.length);
@@ -63,20 +63,18 @@ export class SweepCurves {
     if (!there.length) return;
     const names = points.map(({ label }) => label);
     const traces = [{
-      x: there.map(({ label }) => label), y: there.map((point) => value(point, key)), name: title, type: "scatter", mode: "lines+markers",
-      line: { color: palette[colour], width: 2.5 }, marker: { size: 9 }, text: there.map(({ run }) => `${how}, run ${run}`),
-      hovertemplate: `${setting} %{x}: %{y:${format}}${unit}<br>%{text}<extra></extra>`,
+      ...curve(there, key, how, ({ run, finished }) => (finished ? run : null)), name: title, type: "scatter", mode: "lines+markers",
+      line: { color: palette[colour], width: 2.5 }, marker: { size: 9 }, hovertemplate: `${setting} %{x}: %{customdata}${unit}<br>%{text}<extra></extra>`,
     }];
-    const based = key === "tokens_per_s" ? points.filter((point) => value(point, "baseline_tokens_per_s") !== null) : [];
+    const based = key === "tokens_per_s" ? points.filter(({ figures }) => figures.baseline_tokens_per_s) : [];
     const annotations = [];
     if (based.length) {
       traces.push({
-        x: based.map(({ label }) => label), y: based.map(({ figures }) => figures.baseline_tokens_per_s), name: "AR", type: "scatter", mode: "lines+markers",
-        line: { color: palette.wait, width: 2, dash: "dash" }, marker: { size: 5 }, text: based.map(({ figures }) => `${how}, run ${figures.baseline}`),
-        hovertemplate: `AR: %{y:.1f} tokens/s<br>%{text}<extra></extra>`,
+        ...curve(based, "baseline_tokens_per_s", how, ({ baseline }) => baseline), name: "AR", type: "scatter", mode: "lines+markers",
+        line: { color: palette.wait, width: 2, dash: "dash" }, marker: { size: 5 }, hovertemplate: "AR: %{customdata} tokens/s<br>%{text}<extra></extra>",
       });
       const last = based[based.length - 1];
-      annotations.push({ x: names.indexOf(last.label), y: last.figures.baseline_tokens_per_s, text: "AR", showarrow: false, yshift: 11, font: { color: palette.mut, size: 12.5 } });
+      annotations.push({ x: names.indexOf(last.label), y: last.figures.baseline_tokens_per_s.mean, text: "AR", showarrow: false, xanchor: "left", xshift: 9, font: { color: palette.mut, size: 12.5 } });
     }
     react(this.Plotly, plot, traces, layout(palette, {
       annotations,
@@ -84,4 +82,20 @@ export class SweepCurves {
       yaxis: axis,
     }));
   }
+}
+
+/** Means with bars from the lowest to the highest run; `named` gives the id of the run that a figure comes from. */
+function curve(points, key, how, named) {
+  const words = WORDS[key];
+  const spreads = points.map(({ figures }) => figures[key]);
+  const ids = ({ runs }) => [...new Set(runs.map(named).filter(Boolean))];
+  return {
+    x: points.map(({ label }) => label), y: spreads.map(({ mean }) => mean),
+    error_y: {
+      type: "data", symmetric: false, visible: spreads.some(({ runs }) => runs > 1), thickness: 1.5, width: 5,
+      array: spreads.map(({ mean, high }) => high - mean), arrayminus: spreads.map(({ mean, low }) => mean - low),
+    },
+    customdata: spreads.map((spread) => [words(spread.mean), apart(spread, words)].filter(Boolean).join(", ")),
+    text: points.map((point, i) => source(how, spreads[i], ids(point))),
+  };
 }

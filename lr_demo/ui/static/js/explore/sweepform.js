@@ -36,15 +36,17 @@ export class SweepForm {
     this.hint = el("span.hint", { id: "ll-sweep-hint" });
     this.verifiers = el("fieldset.verifiers", { hidden: true }, el("legend", {}, "Verifiers"));
     this.tokens = el("input", { id: "ll-sweep-tokens", type: "number", min: 1, max: 131072, step: 1 });
+    this.repeats = el("input", { id: "ll-sweep-repeats", type: "number", min: 1, max: 5, step: 1, value: 1, required: true, "aria-describedby": "ll-sweep-again" });
+    this.repeatsField = field("Runs for each value", this.repeats, el("span.hint", { id: "ll-sweep-again" }, "1 to 5, each with the next seed"));
     this.labels = el("div.chips");
     this.source = el("p.hint");
     this.problem = el("p.notice", { role: "alert", "data-look": "error", hidden: true });
     this.button = el("button.strong", { type: "submit" }, "Start the sweep");
     this.valuesField = field("Values, with commas between them", this.values, this.hint);
     this.node = el("form.panel.sweepform", { onsubmit: (event) => this.submit(event), "aria-label": "A new sweep" },
-      this.heading, el("p.hint", {}, "One setting over several values: a run for each, one after the other, compared with plain decoding of the same problem."),
+      this.heading, el("p.hint", {}, "One setting over several values: one run or more for each, one after the other, compared with plain decoding of the same problem."),
       field("Problem", this.prompt),
-      el("div.fields", {}, field("Mode", this.mode), field("Setting", this.setting), this.valuesField, this.verifiers, field("Most tokens of an answer", this.tokens)),
+      el("div.fields", {}, field("Mode", this.mode), field("Setting", this.setting), this.valuesField, this.verifiers, this.repeatsField, field("Most tokens of an answer", this.tokens)),
       el("div.others", {}, this.source, this.labels), this.problem, this.button);
   }
 
@@ -91,6 +93,7 @@ export class SweepForm {
     const [key, , values, range] = SETTINGS.find(([name]) => name === this.setting.value) ?? SETTINGS[0];
     show(this.verifiers, key === "verifier");
     show(this.valuesField, key !== "verifier");
+    show(this.repeatsField, key !== "seed");
     const scored = key === "threshold" && this.mode.value === "specreason";
     if (this.offered !== `${key} ${scored}`) this.values.value = scored ? SCORES[0] : values;
     this.offered = `${key} ${scored}`;
@@ -115,6 +118,7 @@ export class SweepForm {
       const { id } = await postJson("explore/sweeps", {
         prompt: this.prompt.value, source: this.from || null, mode: this.mode.value,
         max_tokens: Number(this.tokens.value), setting: this.setting.value, values: this.wanted(),
+        repeats: this.setting.value === "seed" ? 1 : Number(this.repeats.value),
       });
       this.started(id);
     } catch (error) {
