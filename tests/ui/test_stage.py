@@ -301,6 +301,27 @@ def test_stage_mode_leaves_lanes_clocks_and_the_finish_line(page: Page, site: st
     expect(page.locator(".ll-stage .charts")).to_be_visible()
 
 
+def test_on_a_phone_the_lanes_of_the_stage_stand_below_one_another(
+    page: Page, site: str, race: list[list[Event]]
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    visit(page, f"{site}/?race=moment1")
+    settled(page)
+    page.keyboard.press("f")
+    expect(page.locator(".ll-stage.big")).to_be_visible()
+    left, right, below = (page.locator(where).bounding_box() for where in (LEFT, RIGHT, ".playback"))
+    assert left is not None
+    assert right is not None
+    assert below is not None
+    assert left["y"] + left["height"] <= right["y"]
+    assert right["y"] + right["height"] <= below["y"]
+    speed = page.locator(f"{RIGHT} .lanehead .row").first
+    assert speed.evaluate("(row) => row.scrollWidth <= row.clientWidth")
+    inside = page.locator(f"{RIGHT} .lanebody").bounding_box()
+    assert inside is not None
+    assert inside["height"] > 200
+
+
 def test_a_countdown_comes_before_a_run_is_asked_for(page: Page, site: str, manager: RunManager) -> None:
     before = len(manager.races())
     visit(page, site)
