@@ -138,7 +138,7 @@ def run(
         },
     )
     check_runnable(chosen, settings)  # before any server is started
-    if proposals is not None and not (settings.mode.speculates_tokens and chosen.takes_drafted_steps):
+    if proposals is not None and not (settings.mode.may_speculate_tokens and chosen.takes_drafted_steps):
         _say(_without_drafted_proposals(proposals, settings.mode, chosen), style="yellow")
     with RunManager(chosen) as manager:
         if baseline is None:

@@ -235,18 +235,24 @@ class SettingChosen(_Event):
     lookahead: int
     """γ; 0: lookahead is off."""
     width: int = 1
+    speculates: bool = False
+    """Whether token proposals are made to the target: with lookahead off, that is SD, with it, LR+SD."""
+    drafted: bool = False
+    """Whether they are what the draft writes; where lookahead is off, it writes beside the target for nothing else."""
     predicted: float | None = None
-    """Speed over plain decoding on the same server, as predicted; where lookahead is off, of the best γ. None where
-    nothing was predicted."""
+    """Speed over plain decoding on the same server, as predicted; where plain decoding is chosen, of the best
+    alternative. None where nothing was predicted."""
     reason: str
 
     @property
     def sentence(self) -> str:
         """What was chosen, for people; the page says the same (`chosenSentence` in outcome.js)."""
+        names = [name for name, part in (("LR", self.lookahead), ("SD", self.speculates)) if part]
+        scheme = ("+".join(names) or "AR") + (" (drafted)" if self.drafted else "")
         if self.lookahead:
-            what = f"γ {self.lookahead}" + (f", W {self.width}" if self.width > 1 else "")
+            what = f"{scheme}, γ {self.lookahead}" + (f", W {self.width}" if self.width > 1 else "")
         else:
-            what = "lookahead off"
+            what = f"{scheme}, lookahead off"
         predicted = f"predicted {self.predicted:.2f}×; " if self.predicted is not None else ""
         return f"auto: {what} since step {self.step + 1} ({predicted}{self.reason})"
 

@@ -50,6 +50,15 @@ def accepted_mean(acceptance: float, ahead: int) -> float:
     return float((1 - acceptance**ahead) / (1 - acceptance))
 
 
+def token_acceptance(tokens_a_pass: float, proposals: int) -> float:
+    """α₂ that gives so many tokens a pass with so many proposals; 0 to 1."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if accepted_mean(middle, proposals + 1) < tokens_a_pass else (low, middle)
+    return low
+
+
 def speculative(tokens: Layer, ahead: int) -> float:
     """g(k₂): speculative decoding alone, `ahead` tokens verified in one pass, one of them the target's own."""
     _check(ahead)

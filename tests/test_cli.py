@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_answer(shell: Shell, here: Command) -> Non
 def test_auto_says_what_it_chooses_and_why(shell: Shell, here: Command) -> None:
     done = here(*solve(shell, "--mode", "auto"))
     assert done.code == 0, done.err
-    assert "auto: γ 1 since step 1 (to begin with" in done.out
+    assert "auto: LR, γ 1 since step 1 (to begin with" in done.out
 
 
 def test_steps_are_shown_as_they_are_decided_and_a_summary_at_the_end(shell: Shell, here: Command) -> None:

@@ -21,7 +21,7 @@ class Mode(StrEnum):
     LOOKAHEAD_SPECULATIVE = "lookahead+speculative"
     SPECREASON = "specreason"
     AUTO = "auto"
-    """Lookahead as deep as it pays, and none where it does not."""
+    """The one of AR, SD, LR and LR+SD that pays, as deep as it pays."""
 
     @property
     def drafts_steps(self) -> bool:
@@ -34,6 +34,10 @@ class Mode(StrEnum):
     @property
     def speculates_tokens(self) -> bool:
         return self in (Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE)
+
+    @property
+    def may_speculate_tokens(self) -> bool:
+        return self.speculates_tokens or self is Mode.AUTO
 
 
 class Schedule(StrEnum):

@@ -1,7 +1,8 @@
 """Decoding that chooses by itself: lookahead as deep as it pays, plain decoding where it does not.
 
 Two ways take turns at step boundaries: lookahead reasoning, whose γ changes while it runs, and plain decoding in one
-long request, beside which a step is drafted now and then to see whether lookahead would pay.
+long request, beside which a step is drafted now and then to see whether lookahead would pay. Where the target takes
+drafted text as token proposals, the draft writes on ahead of plain decoding while that pays.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from lr_demo.config import RunSettings
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Share
 from lr_demo.decoding.choosing import Chooser, Decision
+from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
@@ -32,6 +34,8 @@ from lr_demo.events import (
     Verdict,
 )
 
+_TRIED_TOKENS = 4.0
+"""What drafting ahead comes to is looked at again after so many tokens more."""
 MakePlain = Callable[[list[int], Progress, Callable[[], bool]], Autoregressive]
 """Plain decoding behind these ids (prompt and accepted text), for as long as it is told to stay."""
 
@@ -47,16 +51,24 @@ class Auto:
         emission: Emission,
         share: Share,
         make_plain: MakePlain,
+        ahead: DraftAhead | None,
         memory: Memory,
         *,
+        proposes: bool = False,
+        reason: str = "",
         alternatives_differ: bool = False,
     ) -> None:
-        """All that takes part has to emit through `emission`."""
+        """All that takes part has to emit through `emission`.
+
+        `ahead`: what writes beside plain decoding where `make_plain` is told to; None where the target takes no drafted
+        text. `proposes`: the target has token proposals of its own. `reason`: why this target plays.
+        """
         self._writing, self._judging, self._settings, self._emit = writing, judging, settings, emission
         emission.listeners.append(self._observe)
-        self._share, self._make_plain = share, make_plain
+        self._share, self._make_plain, self._ahead_of_plain = share, make_plain, ahead
+        self._proposes, self._reason = proposes, reason
         self._memory = memory
-        self._measured = Measured(memory.for_another_run())
+        self._measured = Measured(memory.for_another_run(), suggests=ahead is not None)
         self._chooser = Chooser(self._measured, settings, alternatives_differ=alternatives_differ)
         self._progress = Progress()
         self._lookahead: Lookahead | None = None
@@ -68,7 +80,8 @@ class Auto:
         """Time of the last correction, and tokens up to there."""
         self._look_at = 0
         """Step at which to look again whether lookahead would pay."""
-        self._known = (frozenset[int](), False, False)
+        self._known = (frozenset[int](), False, False, 0)
+        self._told = False
 
     async def run(self) -> str:
         """Decode to the end; returns its reason. Afterwards no request and no task of it is left.
@@ -109,6 +122,9 @@ class Auto:
     async def _plain(self) -> str | None:
         self._measured.plain = True
         self._measured.request_begins(asyncio.get_running_loop().time())
+        if self._ahead_of_plain is not None:
+            self._ahead_of_plain.follow(self._writing.text_ids)
+        self._draft_ahead()
         self._shadow = Shadow(self._writing, self._judging, self._settings.seed, self._emit)
         plain = self._make_plain(
             list(self._writing.text_ids), self._progress, lambda: not self._chooser.present.lookahead
@@ -119,6 +135,7 @@ class Auto:
         finally:
             await self._shadow.end()
             self._shadow = None
+            self._measured.drafting_ahead(False, asyncio.get_running_loop().time())
 
     def _observe(self, event: Event) -> None:
         now = asyncio.get_running_loop().time()
@@ -136,7 +153,8 @@ class Auto:
             case Verdict() if self._lookahead is None:
                 self._choose()
             case _:
-                known = (self._measured.sizes, self._measured.drafts, self._measured.paced)
+                tried = int(self._measured.memory.ahead.weight / _TRIED_TOKENS)
+                known = (self._measured.sizes, self._measured.drafts, self._measured.paced, tried)
                 if known != self._known:
                     self._known = known
                     self._choose()
@@ -160,11 +178,19 @@ class Auto:
     def _choose(self) -> None:
         before = self._chooser.present
         decision = self._chooser.decide()
-        if decision.reach == before:
+        if decision.reach == before and self._told:
             return
         self._say(decision)
+        self._draft_ahead()
         if self._lookahead is not None:
             asyncio.get_running_loop().call_soon(self._lookahead.adapt)
+
+    def _draft_ahead(self) -> None:
+        """The draft writes beside plain decoding where that is chosen."""
+        on = self._chooser.present.ahead and self._lookahead is None
+        if self._ahead_of_plain is not None:
+            self._ahead_of_plain.wanted = on
+            self._measured.drafting_ahead(on, asyncio.get_running_loop().time())
 
     def _committed(self, event: StepCommitted, now: float) -> None:
         """Keep account of the time against plain decoding's."""
@@ -191,12 +217,18 @@ class Auto:
         self._measured.memory.trust.add(expected / step_s, (now - began[0]) / step_s)
 
     def _say(self, decision: Decision) -> None:
+        reach = decision.reach
+        suggests = self._ahead_of_plain is not None and (reach.lookahead > 0 or reach.ahead)
+        reasons = [decision.reason, *([] if self._told or not self._reason else [self._reason])]
+        self._told = True
         self._emit(
             SettingChosen(
                 step=self._progress.step,
-                lookahead=decision.reach.lookahead,
-                width=decision.reach.width,
+                lookahead=reach.lookahead,
+                width=reach.width,
+                drafted=suggests,
+                speculates=suggests or self._proposes,
                 predicted=decision.speedup,
-                reason=decision.reason,
+                reason="; ".join(reasons),
             )
         )

@@ -1,4 +1,5 @@
-"""Which lookahead a run goes on with: from what it measured, by prediction, and carefully where it may lose.
+"""Which scheme a run goes on with, as deep as it pays: from what it measured, by prediction, and carefully where it may
+lose.
 
 Knows no model and no clock.
 """
@@ -20,7 +21,10 @@ _WIDE_UP_TO = 4
 _ON, _OFF = 1.05, 1.0
 """Lookahead is switched on where it is predicted to be so much faster than plain decoding, off where it is not."""
 _BETTER = 1.03
-"""Another γ is taken where it is predicted to be so much faster than the present one."""
+"""Another one is taken where it is predicted to be so much faster than the present one."""
+_OTHERWISE = 1.2
+"""Lookahead takes the place of drafting ahead where it is predicted to be so much faster, and the other way about: what
+either has drafted is lost on the way."""
 _WIDER = 1.1
 """Two alternatives are drafted where that is predicted to be so much faster: how alike they are is not measured."""
 _MOST_DOUBT = 1.5
@@ -31,6 +35,12 @@ _LOOK_SHARE = 0.015
 """Looking whether lookahead would pay may make plain decoding slower by so much."""
 _SELDOM = 8
 """Steps between two looks where lookahead would not pay even if every drafted step were accepted."""
+_PROPOSALS = 8
+"""Token proposals a pass that the draft's text comes to where it is right for long."""
+_EXPECTED_TOKENS, _EXPECTED_SHARE = 12.0, 0.5
+"""What is predicted of drafting ahead counts as much as so many measured tokens, and only in part: after every token
+that it had otherwise, the draft begins again."""
+_AHEAD = Reach(0, ahead=True)
 _HINDRANCES = {
     Bottleneck.PARALLELISM: "the target has little room for more sequences",
     Bottleneck.DRAFT: "the draft is slow",
@@ -46,7 +56,8 @@ class Decision:
 
     reach: Reach
     speedup: float | None
-    """Predicted speed over plain decoding on the same server; None where nothing could be predicted."""
+    """Predicted speed over plain decoding on the same server; where that is chosen, of the best alternative. None where
+    nothing could be predicted."""
     reason: str
 
 
@@ -76,7 +87,7 @@ class Chooser:
         costs = measured.costs()
         if costs is None or measured.step_s <= 0:
             return 1
-        slower = (measured.slowed - 1) * min(1.0, measured.look_s / measured.step_s)
+        slower = (measured.looking_slows - 1) * min(1.0, measured.look_s / measured.step_s)
         return max(ceil(slower / _LOOK_SHARE), _SELDOM if self.hopeless else 1)
 
     @property
@@ -94,26 +105,29 @@ class Chooser:
     def _decision(self) -> Decision:
         measured = self._measured
         away = sorted(measured.away & {Role.DRAFT, Role.JUDGE})
-        if away:
+        costs = measured.costs()
+        if away and (costs is None or Role.DRAFT in away or not measured.suggests):
             return Decision(Reach(0), None, f"the {' and the '.join(away)} cannot be asked")
-        if measured.costs() is None:
+        if costs is None:
             return Decision(
                 Reach(int(measured.paced)), None, "to begin with: how fast draft and verdicts are is not known"
             )
         alpha = max(0.0, measured.acceptance - self._caution() * measured.doubt)
-        trust = measured.trust
-        options = {reach: trust * self._speedup(reach, alpha) for reach in self._reaches()}
+        reaches = [] if away else self._reaches()
+        options = {reach: measured.trust * self._speedup(reach, alpha) for reach in reaches}
+        if measured.suggests:
+            options[_AHEAD] = self._ahead_gain(costs)
         worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
         best = max(worth, key=lambda reach: worth[reach])
         now = self.present
-        if worth[best] < (_OFF if now.lookahead else _ON):
-            return Decision(Reach(0), options[best], f"{self._accepted()}; {self._hindrance(best)}")
-        if now in options and worth[best] < worth[now] * _BETTER:
+        if worth[best] < (_ON if now == Reach(0) else _OFF):
+            return Decision(Reach(0), options[best], self._why_not(max(reaches, key=lambda r: worth[r], default=best)))
+        if now in options and worth[best] < worth[now] * (_BETTER if best.ahead == now.ahead else _OTHERWISE):
             best = now
-        return Decision(best, options[best], self._accepted())
+        return Decision(best, options[best], self._agreed() if best.ahead else self._accepted())
 
     def _reaches(self) -> list[Reach]:
-        """What can be chosen: one step ahead until it was seen what a second sequence in flight costs."""
+        """What lookahead can be chosen: one step ahead until it was seen what a second sequence in flight costs."""
         if max(self._measured.sizes) < 2:
             return [Reach(1)]
         return [
@@ -124,10 +138,29 @@ class Chooser:
         ]
 
     def _speedup(self, reach: Reach, alpha: float) -> float:
+        alone_s, costs = self._costs()
+        return _tokens_per_s(costs, self._measured.workload(alpha), self._choice(reach)) * alone_s
+
+    def _ahead_gain(self, costs: Costs) -> float:
+        """Speed over plain decoding with the draft writing ahead: predicted, and as far as it was tried, measured."""
+        alone_s, seen = costs.target.seconds(1), self._measured.memory.ahead
+        expected = 1 + (self._proposals_gain(costs) - 1) * _EXPECTED_SHARE
+        weight = seen.weight + _EXPECTED_TOKENS
+        return alone_s * weight / (seen.total + alone_s / expected * _EXPECTED_TOKENS)
+
+    def _proposals_gain(self, costs: Costs) -> float:
+        """Speed over plain decoding that proposals of drafted text are predicted to have."""
+        choice = Choice(proposals=_PROPOSALS, drafted=True, budget=self._budget)
+        return _tokens_per_s(costs, self._measured.workload(0.0), choice) * costs.target.seconds(1)
+
+    def _costs(self) -> tuple[float, Costs]:
+        """Seconds of a token of plain decoding, and what lookahead costs."""
         costs = self._measured.costs()
         assert costs is not None, "asked for only where it is known"
         alone_s = costs.target.seconds(1)
-        return _tokens_per_s(costs, self._measured.workload(alpha), self._choice(reach)) * alone_s
+        if self._measured.suggests:
+            costs = self._measured.suggesting(costs, 1 / self._proposals_gain(costs))
+        return alone_s, costs
 
     def _choice(self, reach: Reach) -> Choice:
         return Choice(reach.lookahead, width=reach.width, budget=self._budget)
@@ -144,10 +177,18 @@ class Chooser:
         how = "estimated" if self._measured.judged else "assumed"
         return f"acceptance {how} at {self._measured.acceptance:.0%}"
 
-    def _hindrance(self, reach: Reach) -> str:
-        costs = self._measured.costs()
-        assert costs is not None, "asked for only where it is known"
-        return _HINDRANCES[bottleneck(costs, self._measured.workload(self._measured.acceptance), self._choice(reach))]
+    def _agreed(self) -> str:
+        return f"drafted tokens are proposed, {self._measured.agreement:.0%} of them right"
+
+    def _why_not(self, reach: Reach) -> str:
+        """Why neither the best lookahead nor the draft's proposals are worth it."""
+        if reach.ahead:
+            return self._agreed()
+        _, costs = self._costs()
+        workload = self._measured.workload(self._measured.acceptance)
+        hindrance = _HINDRANCES[bottleneck(costs, workload, self._choice(reach))]
+        proposals = f"; {self._agreed()}" if self._measured.suggests else ""
+        return f"{self._accepted()}; {hindrance}{proposals}"
 
 
 @lru_cache(maxsize=4096)

@@ -4,16 +4,16 @@ The target decodes on by itself and never waits; where the draft is slow, wrong 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
-from lr_demo import limits
+from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.step import Emit, never_silent
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.errors import ModelError
-from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered
+from lr_demo.events import DraftedAhead, Role
 from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
 
 AHEAD = 16
@@ -33,12 +33,17 @@ class DraftAhead:
         self,
         target: LanguageModel,
         draft_text: DraftText,
+        draft: Attendance,
         sampling: Sampling,
         prompt: Sequence[int],
         seed: int,
         emit: Emit,
     ) -> None:
+        """`draft`: whether the draft is there; open while this runs."""
         self._target, self._draft_text, self._sampling = target, draft_text, sampling
+        self._draft = draft
+        self.wanted = True
+        """While it is not, the draft rests and nothing of its text is proposed, from the next token on."""
         self._prompt, self._seed, self._emit = prompt, seed, emit
         self._answer: list[int] = []
         """What the target wrote."""
@@ -54,8 +59,14 @@ class DraftAhead:
         """Tokens the draft wrote."""
         self._told = DraftedAhead(tokens=0, confirmed=0)
         self._diverged = False
+        self._ended = False
+        """The draft ended its answer."""
         self._news = asyncio.Event()
         self._suggestions: list[Suggestion] = []
+
+    def follow(self, text: Sequence[int]) -> None:
+        """Prompt and answer are so far: what was not told of the answer follows."""
+        self.written(text[len(self._prompt) + len(self._answer) :])
 
     def written(self, ids: Sequence[int]) -> None:
         """The target wrote these tokens."""
@@ -71,41 +82,40 @@ class DraftAhead:
             self._confirmed.pop()
 
     async def run(self) -> None:
-        """Draft until cancelled."""
-        try:
-            await self._draft_for_ever()
-        finally:
-            for suggestion in self._suggestions:
-                suggestion.withdraw()
-            self._tell()
-
-    async def _draft_for_ever(self) -> None:
-        pause = 0.0
+        """Draft until cancelled; it may be run again later."""
         while True:
+            await self._until(self._on)
             try:
-                await self._draft_text.catch_up()
-                while True:
-                    ended = await self._draft_on()
-                    if pause:
-                        pause = 0.0
-                        self._emit(RoleRecovered(role=Role.DRAFT))
-                    await self._until_needed(ended)
+                await self._draft_while_wanted()
             except ModelError as error:
-                if not pause:
-                    self._emit(RoleDegraded(role=Role.DRAFT, reason=str(error)))
-                pause = min(2 * pause or limits.FIRST_RETURN_PAUSE_S, limits.LONGEST_RETURN_PAUSE_S)
-                await asyncio.sleep(pause)
-                self._diverged = True
+                self._draft.lost(str(error))
+            finally:
+                self._rest()
 
-    async def _draft_on(self) -> bool:
-        """One request: from what was drafted while the target agrees, else from what the target wrote.
+    async def _draft_while_wanted(self) -> None:
+        await self._draft_text.catch_up()
+        while self._on():
+            await self._draft_on()
+            self._draft.works()
+            await self._until(lambda: not self._on() or self._needed)
 
-        Returns whether the draft ended its answer.
-        """
+    def _on(self) -> bool:
+        return self.wanted and not self._draft.away
+
+    def _rest(self) -> None:
+        """Nothing that was drafted is proposed any more."""
+        while self._suggestions:
+            self._suggestions.pop().withdraw()
+        del self._drafted[len(self._answer) :]
+        self._diverged = True
+        self._tell()
+
+    async def _draft_on(self) -> None:
+        """One request: from what was drafted while the target agrees, else from what the target wrote."""
         if self._diverged or len(self._answer) > len(self._drafted):
             self._drafted = self._answer.copy()
             self._begin = self._agreed = len(self._answer)
-            self._diverged = False
+            self._diverged = self._ended = False
         start = len(self._drafted)
         suggestion = Suggestion(self._target, [*self._prompt, *self._drafted])
         self._suggestions.append(suggestion)
@@ -121,15 +131,16 @@ class DraftAhead:
             async with listening as heard, aclosing(model.generate(request)) as chunks:
                 async for chunk in chunks:
                     heard()
+                    self._draft.heard()
                     self._drafted += chunk.token_ids
                     self._tokens += len(chunk.token_ids)
                     suggestion.add(chunk.token_ids)
                     self._compare()
-                    if self._diverged:
-                        return False
+                    if self._diverged or not self._on():
+                        return
                     if chunk.finish is not None:
-                        return chunk.finish is Finish.END
-            return False
+                        self._ended = chunk.finish is Finish.END
+                        return
         finally:
             self._tell()
 
@@ -148,8 +159,13 @@ class DraftAhead:
             self._told = now
             self._emit(now)
 
-    async def _until_needed(self, ended: bool) -> None:
-        """Until the target went another way, or has used half of what was drafted."""
-        while not self._diverged and (ended or len(self._drafted) - len(self._answer) > AHEAD // 2):
+    @property
+    def _needed(self) -> bool:
+        """Whether the target went another way, or has used half of what was drafted."""
+        return self._diverged or not (self._ended or len(self._drafted) - len(self._answer) > AHEAD // 2)
+
+    async def _until(self, true: Callable[[], bool]) -> None:
+        """Until something is true, as asked whenever the target has written."""
+        while not true():
             self._news.clear()
             await self._news.wait()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lr_demo.config import Mode, Proposals, RunSettings, Schedule
+from lr_demo.config import Mode, RunSettings, Schedule
 from lr_demo.decoding.auto import Auto
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Budget, Share
@@ -27,7 +27,7 @@ from lr_demo.verification.protocol import StepScorer, Verifier
 
 @dataclass(frozen=True)
 class Cast:
-    """Who plays in a run. A speculative mode has a target that speculates."""
+    """Who plays in a run. A speculative mode has a target that speculates; in mode auto it may or may not."""
 
     target: LanguageModel
     target_sampling: Sampling
@@ -39,6 +39,12 @@ class Cast:
     """For SpecReason."""
     memory: Memory = field(default_factory=Memory)
     """For mode auto: what earlier runs on these servers have shown; a run adds to it."""
+    proposes: bool = False
+    """Whether the target has token proposals of its own, as n-grams or a model of its server."""
+    takes_drafted: bool = False
+    """Whether it takes what the draft writes as token proposals."""
+    reason: str = ""
+    """For mode auto: why this target plays; empty where there is no other."""
 
 
 async def decode(
@@ -83,19 +89,33 @@ async def _decode(
     room = await patience.of(lambda: in_time(cast.target, cast.target.context_length())) - len(prompt_ids)
     # A prompt that leaves no room is refused with the first request.
     settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
-    if not settings.mode.drafts_steps:
-        ahead = _draft_ahead(cast, messages, prompt_ids, settings, emit)
-        plain = Autoregressive(
-            cast.target, cast.target_sampling, prompt_ids, settings, segmenter, patience, emit, ahead
+    ahead: DraftAhead | None = None
+
+    def make_plain(ids: list[int], progress: Progress, stays: Callable[[], bool] = lambda: True) -> Autoregressive:
+        return Autoregressive(
+            cast.target, cast.target_sampling, ids, settings, segmenter, patience, emit, ahead, progress, stays
         )
-        async with share.place():
-            return await plain.run()
+
     if cast.draft is None:
-        raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
+        if settings.mode.drafts_steps:
+            raise ConfigError(f"mode {settings.mode} needs a draft, and there is none")
+        async with share.place():
+            return await make_plain(prompt_ids, Progress()).run()
     same_vocabulary = cast.target.vocabulary == cast.draft.vocabulary
+    suggests = cast.takes_drafted and same_vocabulary
     draft_text = DraftText(cast.draft, messages, same_vocabulary)
     sampling = {Role.TARGET: cast.target_sampling, Role.DRAFT: cast.draft_sampling}
-    writing = Writing(cast.target, draft_text, sampling, prompt_ids, settings, segmenter, patience, emit)
+    writing = Writing(
+        cast.target, draft_text, sampling, prompt_ids, settings, segmenter, patience, emit, suggests=suggests
+    )
+    if suggests:
+        prompt_text = DraftText(cast.draft, messages, same_vocabulary)
+        ahead = DraftAhead(
+            cast.target, prompt_text, writing.draft, cast.draft_sampling, prompt_ids, settings.seed, emit
+        )
+    if not settings.mode.drafts_steps:
+        async with writing.draft, share.place():
+            return await make_plain(prompt_ids, Progress()).run()
     if settings.mode is Mode.SPECREASON:
         if cast.scorer is None:
             raise ConfigError("mode specreason needs a step scorer, and there is none")
@@ -107,11 +127,6 @@ async def _decode(
     if settings.mode is not Mode.AUTO:
         return await Lookahead(writing, judging, settings, emit, share).run()
 
-    def make_plain(ids: list[int], progress: Progress, stays: Callable[[], bool]) -> Autoregressive:
-        return Autoregressive(
-            cast.target, cast.target_sampling, ids, settings, segmenter, patience, emit, None, progress, stays
-        )
-
     return await Auto(
         writing,
         judging,
@@ -119,19 +134,9 @@ async def _decode(
         emit,
         share,
         make_plain,
+        ahead,
         cast.memory,
+        proposes=cast.proposes,
+        reason=cast.reason,
         alternatives_differ=cast.draft_sampling.temperature > 0,
     ).run()
-
-
-def _draft_ahead(
-    cast: Cast, messages: list[Message], prompt: list[int], settings: RunSettings, emit: Callable[[Event], None]
-) -> DraftAhead | None:
-    """A draft beside a target that speculates, where there is one that it understands."""
-    draft = cast.draft
-    if draft is None or not settings.mode.speculates_tokens or settings.proposals is not Proposals.DRAFTED:
-        return None
-    if draft.vocabulary != cast.target.vocabulary:
-        return None
-    draft_text = DraftText(draft, messages, same_vocabulary=True)
-    return DraftAhead(cast.target, draft_text, cast.draft_sampling, prompt, settings.seed, emit)

@@ -3,15 +3,17 @@
 Everything is forgotten exponentially, so that the figures follow the load of the servers and the course of the answer.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, log
 
 from lr_demo.events import (
+    CycleStarted,
     Event,
     Role,
     RoleDegraded,
     RoleRecovered,
     StepCancelled,
+    StepCommitted,
     StepDelta,
     StepFinished,
     StepStarted,
@@ -23,6 +25,8 @@ from lr_demo.run_state import StepKey
 
 ENOUGH_TOKENS = 3
 """A pace counts after so many tokens."""
+ENOUGH_PASSES = 5
+"""Where drafted text is proposed, plain decoding's pace counts after so many: every other one is compared with it."""
 _KEPT_TOKENS = 200.0
 """A pace is the mean over about so many tokens, the latest ones most."""
 _KEPT_STEPS = 25.0
@@ -33,11 +37,19 @@ _PACE_FROM_BEFORE = 40.0
 """… and of a pace as so many tokens."""
 _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
+_USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
+"""Of drafted tokens, before any was compared."""
+_FORGOTTEN_TOKENS = 600.0
+"""What drafting ahead came to is forgotten over so many tokens without it, and tried again some time."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
 _TRUSTED_STEPS = 20.0
 """Predictions count as right over so many steps, whatever was seen of them."""
 _LEAST_TRUST, _MOST_TRUST = 0.5, 1.05
+_SUGGESTING_STEPS, _SUGGESTING_TRUST = 4.0, 2.0
+"""Where drafted steps are suggested, what that gains is but roughly predicted: it is soon corrected, upwards too."""
+_MISSES = 3
+"""Most tokens counted as missed where the draft had another one: it takes some to come back on its way."""
 _GRAIN = 0.02
 """Costs are told to within this share: a prediction is worked out anew only where it would change."""
 
@@ -92,15 +104,25 @@ class Memory:
     accepted: Mean = field(default_factory=_steps)
     trust: Mean = field(default_factory=_steps)
     """Seconds that lookahead was predicted to take over those it took."""
+    helped: dict[int, Mean] = field(default_factory=dict)
+    """Seconds of a token by sequences in flight, where drafted steps are proposed to the target."""
+    ahead: Mean = field(default_factory=_tokens)
+    """Seconds of a token of plain decoding while the draft writes ahead for the target's proposals."""
+    agreed: Mean = field(default_factory=_tokens)
+    """Whether a drafted token is the target's, those of the step before it being so."""
 
     @classmethod
-    def of(cls, costs: Costs, *, verdicts: bool) -> "Memory":
-        """What a probe of the servers found; with `verdicts`, what it says of those is true of this verifier."""
+    def of(cls, costs: Costs, *, verdicts: bool, paces: bool = True) -> "Memory":
+        """What a probe of the servers found; with `verdicts`, what it says of those is true of this verifier.
+
+        `paces`: what it says of the plain target's paces is true of this target.
+        """
         memory, alone = cls(), costs.target.seconds(1)
-        paces = {(n, False): seconds for n, seconds in costs.target.pass_s} | {(1, True): alone * costs.target_slowed}
-        for key, seconds in paces.items():
-            memory.target[key] = _tokens()
-            memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+        if paces:
+            known = {(n, False): seconds for n, seconds in costs.target.pass_s}
+            for key, seconds in (known | {(1, True): alone * costs.target_slowed}).items():
+                memory.target[key] = _tokens()
+                memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
         memory.start.add(costs.target.start_s)
         if costs.draft is not None:
             memory.draft.add(costs.draft.seconds(1) * costs.draft_slowed * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
@@ -127,6 +149,9 @@ class Memory:
             self.identical.at_most(steps),
             self.accepted.at_most(steps),
             self.trust.at_most(_KEPT_STEPS),
+            {n: mean.at_most(pace) for n, mean in self.helped.items()},
+            self.ahead.at_most(pace),
+            self.agreed.at_most(pace),
         )
 
 
@@ -142,8 +167,10 @@ class _Flight:
 class Measured:
     """The figures of one run so far."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, *, suggests: bool = False) -> None:
+        """`suggests`: what is drafted is proposed to the target, token by token."""
         self.memory = memory
+        self.suggests = suggests
         self.away: set[Role] = set()
         """Roles that are out for now."""
         self.plain = False
@@ -152,6 +179,11 @@ class Measured:
         self._changed = 0.0
         self._asked = 0
         self._last_plain = 0.0
+        self._ahead = False
+        self._suggested = False
+        """Whether a drafted step may help the target now."""
+        self._finished: dict[int, tuple[Role, list[int]]] = {}
+        """The first complete step of a position that the other side has none of yet."""
 
     # What comes in.
 
@@ -160,6 +192,7 @@ class Measured:
         match event:
             case StepStarted():
                 self._flying[StepKey(event.position, event.role, event.alternative)] = _Flight(now, now)
+                self._suggested |= self.suggests and event.role is Role.DRAFT
                 if not (self.plain and event.role is Role.TARGET):
                     self._changed = now
             case StepDelta():
@@ -169,9 +202,18 @@ class Measured:
                 self._ended(key, now)
                 length = self.memory.target_length if key.role is Role.TARGET else self.memory.draft_length
                 length.add(len(event.token_ids))
+                if self.suggests and not event.alternative:
+                    self._compare(event.position, event.role, event.token_ids)
             case StepCancelled():
                 self._ended(StepKey(event.position, event.role, event.alternative), now)
                 self._changed = now
+            case CycleStarted():
+                self._suggested = False
+                self._finished.clear()
+            case StepCommitted() if self.plain:
+                self._suggested = False
+                self._finished.clear()
+                self._forget_ahead(event.tokens)
             case VerdictStarted():
                 self._asked += 1
                 self._changed = now
@@ -214,7 +256,28 @@ class Measured:
             memory.draft_start.add(max(0.0, now - flight.started - tokens * memory.draft.value(0.0)))
 
     def _target_pace(self, seconds: float, tokens: int) -> None:
-        self.memory.target.setdefault((self._targets(), self._busy()), _tokens()).add(seconds, tokens)
+        memory, targets = self.memory, self._targets()
+        if self._suggested:
+            memory.helped.setdefault(targets, _tokens()).add(seconds, tokens)
+        elif self._ahead:
+            memory.ahead.add(seconds, tokens)
+        else:
+            memory.target.setdefault((targets, self._busy()), _tokens()).add(seconds, tokens)
+
+    def _compare(self, position: int, role: Role, ids: list[int]) -> None:
+        """Drafted step and target step of a position: how far they are the same."""
+        other = self._finished.pop(position, None)
+        if other is None or other[0] is role:
+            self._finished[position] = role, ids
+            return
+        both = min(len(ids), len(other[1]))
+        same = next((n for n in range(both) if ids[n] != other[1][n]), both)
+        self.memory.agreed.add(same, same + min(_MISSES, both - same))
+
+    def _forget_ahead(self, tokens: int) -> None:
+        if not self._ahead:
+            memory = self.memory
+            memory.ahead = memory.ahead.at_most(memory.ahead.weight * max(0.0, 1 - tokens / _FORGOTTEN_TOKENS))
 
     def _verdict(self, event: Verdict, now: float) -> None:
         memory = self.memory
@@ -228,6 +291,11 @@ class Measured:
             memory.verdict.add(event.latency_s)
         if event.accepted:
             memory.identical.add(float(at_once))
+
+    def drafting_ahead(self, on: bool, now: float) -> None:
+        """Beside plain decoding, the draft begins or ceases to write ahead."""
+        if on != self._ahead:
+            self._ahead, self._changed = on, now
 
     def request_begins(self, now: float) -> None:
         """A request of plain decoding begins: its first token is no measure of a pace."""
@@ -247,12 +315,14 @@ class Measured:
     @property
     def paced(self) -> bool:
         """Whether it is known how fast the target is alone, with nothing beside it."""
-        return self._known(1, False) is not None
+        mean = self.memory.target.get((1, False))
+        return mean is not None and mean.weight >= (ENOUGH_PASSES if self.suggests else ENOUGH_TOKENS)
 
     @property
     def sizes(self) -> frozenset[int]:
         """Numbers of sequences in flight whose pace is known."""
-        return frozenset(n for n, busy in self.memory.target if self._known(n, busy) is not None)
+        known = {n for n, busy in self.memory.target if self._known(n, busy) is not None}
+        return frozenset(known | {n for n in self.memory.helped if self._helped(n) is not None})
 
     @property
     def drafts(self) -> bool:
@@ -263,8 +333,14 @@ class Measured:
         mean = self.memory.target.get((n, busy))
         return mean.value(0.0) if mean is not None and mean.weight >= ENOUGH_TOKENS else None
 
+    def _helped(self, n: int) -> float | None:
+        mean = self.memory.helped.get(n)
+        return mean.value(0.0) if mean is not None and mean.weight >= ENOUGH_TOKENS else None
+
     def token_s(self, n: int) -> float | None:
         """Seconds of a target token with `n` in flight as last seen, idle or not; None where it was not."""
+        if self._suggested and (helped := self._helped(n)) is not None:
+            return helped
         found = self._known(n, True)
         return found if found is not None else self._known(n, False)
 
@@ -279,6 +355,19 @@ class Measured:
         """Factor on the target's token while draft or judge are at work."""
         alone, beside = self._known(1, False), self._known(1, True)
         return max(1.0, beside / alone) if alone and beside else 1.0
+
+    @property
+    def looking_slows(self) -> float:
+        """Factor on the target's token while a drafted step beside it is looked at."""
+        present = self.memory.ahead.value(0.0) if self._ahead else self.alone_s
+        helped = self._helped(1)
+        return max(1.0, helped / present) if helped and present else self.slowed
+
+    @property
+    def agreement(self) -> float:
+        """Rate at which a drafted token is the target's where those before it were: seen, and before much is, usual."""
+        seen = self.memory.agreed
+        return (seen.total + _USUAL_AGREEMENT * _PRIOR_TOKENS) / (seen.weight + _PRIOR_TOKENS)
 
     @property
     def acceptance(self) -> float:
@@ -301,7 +390,8 @@ class Measured:
     def trust(self) -> float:
         """Factor on predictions of lookahead's speed, from what became of earlier ones."""
         seen = self.memory.trust
-        return min(_MOST_TRUST, max(_LEAST_TRUST, (seen.total + _TRUSTED_STEPS) / (seen.weight + _TRUSTED_STEPS)))
+        steps, most = (_SUGGESTING_STEPS, _SUGGESTING_TRUST) if self.suggests else (_TRUSTED_STEPS, _MOST_TRUST)
+        return min(most, max(_LEAST_TRUST, (seen.total + steps) / (seen.weight + steps)))
 
     @property
     def step_s(self) -> float:
@@ -317,7 +407,7 @@ class Measured:
         return drafting + memory.verdict.value(0.0)
 
     def costs(self) -> Costs | None:
-        """What the servers take, for a prediction; None before target and draft have shown it."""
+        """What the servers take where nothing is suggested, for a prediction; None before they have shown it."""
         alone, memory = self.alone_s, self.memory
         if alone is None or not self.drafts:
             return None
@@ -329,6 +419,15 @@ class Measured:
             verdict_s=_grained(memory.verdict.value(0.0)),
             target_slowed=_grained(slowed),
         )
+
+    def suggesting(self, costs: Costs, pace: float) -> Costs:
+        """The same where drafted steps are suggested; `pace`: factor on a token's time that is expected of that, where
+        it was not measured. The draft's part in the time is in it."""
+        passes: list[tuple[int, float]] = []
+        for n in sorted({1, 2, *self.sizes}):
+            seconds = self._helped(n) or costs.target.seconds(n) * pace
+            passes.append((n, _grained(max(seconds, passes[-1][1] if passes else 0.0))))
+        return replace(costs, target=replace(costs.target, pass_s=tuple(passes)), target_slowed=1.0)
 
     def _passes(self, alone: float, slowed: float) -> list[tuple[int, float]]:
         passes = [(1, alone)]
@@ -350,6 +449,7 @@ class Measured:
             target_tokens=_grained(max(1.0, length)),
             draft_tokens=_grained(max(1.0, memory.draft_length.value(length))),
             identical=round(memory.identical.value(0.0), 1),
+            token_acceptance=round(self.agreement, 2),
         )
 
 

@@ -11,6 +11,8 @@ class Reach:
     """γ."""
     width: int = 1
     """W."""
+    ahead: bool = False
+    """γ 0: whether the draft writes beside the target all the same, for the target's token proposals."""
 
 
 @dataclass

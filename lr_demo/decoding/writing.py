@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from lr_demo import limits
-from lr_demo.config import Proposals, RunSettings
+from lr_demo.config import RunSettings
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.emission import Emission
@@ -34,7 +34,11 @@ class Writing:
         segmenter: Segmenter,
         patience: Patience,
         emit: Emission,
+        *,
+        suggests: bool = False,
     ) -> None:
+        """`suggests`: the target gets drafted steps as token proposals; needs a common vocabulary, since else the
+        target's ids are not known before a step is complete."""
         self.target = target
         self.draft_text = draft_text
         self.draft = Attendance(Role.DRAFT, emit, draft_text.prove)
@@ -43,12 +47,7 @@ class Writing:
         """The target's ids of prompt and accepted text."""
         self._sampling, self._settings, self._segmenter = sampling, settings, segmenter
         self._patience, self._emit = patience, emit
-        self._suggests = (
-            settings.mode.speculates_tokens
-            and settings.proposals is Proposals.DRAFTED
-            and draft_text.same_vocabulary  # else the target's ids are not known before a step is complete
-        )
-        """Whether the target gets drafted steps as token proposals."""
+        self._suggests = suggests
         self._suggestions: list[Suggestion] = []
 
     async def target_step(

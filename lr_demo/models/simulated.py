@@ -103,6 +103,10 @@ class SimulatedModel:
     """From a request to its first token, over reading and the first pass."""
     read_seconds: float = 0.0
     """Per token of a prompt that no earlier request had."""
+    beside: "SimulatedModel | None" = field(default=None, repr=False)
+    """A model on the same processor."""
+    contention: float = 1.0
+    """Factor on a pass while that one is at work."""
     in_flight: int = 0
     most_in_flight: int = 0
     requests: int = 0
@@ -251,7 +255,8 @@ class SimulatedModel:
         else:
             factor = 1 + self.batch_growth * (self.in_flight - 1)
         proposals = self.speculation.tokens if self.speculation is not None else 0
-        return factor + self.proposal_growth * proposals * self.in_flight
+        contended = self.contention if self.beside is not None and self.beside.in_flight else 1.0
+        return (factor + self.proposal_growth * proposals * self.in_flight) * contended
 
 
 class _Upcoming:

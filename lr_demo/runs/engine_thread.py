@@ -14,11 +14,11 @@ from lr_demo.decoding.admission import BatchCost
 from lr_demo.decoding.budget import Budget
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.errors import LookaheadError, ServingError, UserError
-from lr_demo.events import RunFinished, RunStarted, RunStatus
+from lr_demo.events import RunFinished, RunStarted, RunStatus, StepCommitted
 from lr_demo.runs.asides import Asides
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.loop_thread import LoopThread
-from lr_demo.runs.probes import ProbeStore
+from lr_demo.runs.probes import ProbeStore, stated_probe
 from lr_demo.runs.race import Race, RunHandle
 from lr_demo.runs.reasons import ComparedPair, Reason, given_reason
 from lr_demo.runs.recordings import recorded_text, simulation_in_words
@@ -27,6 +27,7 @@ from lr_demo.runs.roles import Casting, model_names, places_at, server_names, sp
 from lr_demo.runs.signal import Signal
 from lr_demo.runs.speculation import SpeculationMeter
 from lr_demo.runs.starting import StartingLine
+from lr_demo.runs.target_choice import Played
 from lr_demo.runs.watch import Watch
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.fleet import Fleet
@@ -80,7 +81,9 @@ class EngineThread:
             self._fleet.endpoint,
             self._fleet.given_up,
             self._fleet.embedder_folder,
-            lambda: ProbeStore().find(profile, self._hardware),
+            lambda: (
+                stated_probe(profile, profile.defaults, self._hardware) or ProbeStore().find(profile, self._hardware)
+            ),
         )
         self._fleet_settled = asyncio.Event()
         self._fleet_error: str | None = None
@@ -277,12 +280,13 @@ class EngineThread:
     async def _run(self, handle: RunHandle, race: Race, line: StartingLine) -> None:
         """One run, from its first event to its last, whatever happens."""
         log, status, meter = handle.log, RunStatus.FAILED, None
-        budget = self._budget(handle.settings) if race.concurrent else None
+        played = self._casting.played(handle.settings)
+        budget = self._budget(played.settings) if race.concurrent else None
         try:
             with line.getting_ready():
-                cast, meter = await self._get_ready(handle)
+                cast, meter = await self._get_ready(handle, played)
             await line.go()
-            log.append(self._started(handle, race))
+            log.append(self._started(handle, race, played.settings))
             system = self._profile.system_prompt
             reason = await decode(handle.prompt, handle.settings, cast, log.append, system, budget=budget)
             status = RunStatus.FINISHED
@@ -294,22 +298,30 @@ class EngineThread:
             _logger.exception("run %s failed", handle.id)
             reason = self._unexpected(error)
         if len(log) == 0:
-            log.append(self._started(handle, race))
+            log.append(self._started(handle, race, played.settings))
         ended = self.clock()
         speculation = None
         with suppress(asyncio.CancelledError):  # stopped once more: the last event comes all the same
             speculation = await meter.end() if meter is not None else None
         log.append(RunFinished(status=status, reason=reason, speculation=speculation), at=ended)
+        if status is RunStatus.FINISHED and not race.concurrent:
+            self._learn(handle, played)
 
-    async def _get_ready(self, handle: RunHandle) -> tuple[Cast, SpeculationMeter | None]:
+    def _learn(self, handle: RunHandle, played: Played) -> None:
+        events = handle.log.events()
+        tokens = sum(event.tokens for event in events if isinstance(event, StepCommitted))
+        self._casting.learn(handle.settings.mode, played.settings, tokens, events[-1].t)
+
+    async def _get_ready(self, handle: RunHandle, played: Played) -> tuple[Cast, SpeculationMeter | None]:
         """Everything a run needs before its clock starts."""
         await self._fleet_settled.wait()
         if self._fleet_error is not None:
             raise ServingError(self._fleet_error)
-        await self._fleet.ensure(server_names(self._profile, handle.settings).values())
-        cast = self._casting.cast(handle.settings, recorded_text(self._profile, handle.prompt))
+        await self._fleet.ensure(server_names(self._profile, played.settings).values())
+        text = recorded_text(self._profile, handle.prompt)
+        cast = self._casting.cast(played.settings, text, played.reason)
         await self._casting.warm_up(cast)
-        meter = self._casting.meter(handle.settings, cast)
+        meter = self._casting.meter(played.settings, cast)
         if meter is not None:
             await meter.begin()
         return cast, meter
@@ -347,10 +359,10 @@ class EngineThread:
     def _end_unstarted(self, handle: RunHandle, race: Race | None, reason: str) -> None:
         """End a run that never got its turn; any other stays as it is."""
         if len(handle.log) == 0:
-            handle.log.append(self._started(handle, race))
+            handle.log.append(self._started(handle, race, handle.settings))
             handle.log.append(RunFinished(status=RunStatus.STOPPED, reason=reason))
 
-    def _started(self, handle: RunHandle, race: Race | None) -> RunStarted:
+    def _started(self, handle: RunHandle, race: Race | None, played: RunSettings) -> RunStarted:
         reference = race.baseline if race is not None and race.baseline is not handle else None
         finished = reference.log.finished if reference is not None else None
         measured = finished is not None and finished.status is RunStatus.FINISHED
@@ -361,9 +373,9 @@ class EngineThread:
             mode=handle.settings.mode,
             profile=self._profile.name,
             settings=handle.settings.model_dump(mode="json"),
-            models=model_names(self._profile, handle.settings),
-            servers=server_names(self._profile, handle.settings),
-            speculation=speculation_in_words(self._profile, handle.settings),
+            models=model_names(self._profile, played),
+            servers=server_names(self._profile, played),
+            speculation=speculation_in_words(self._profile, played),
             started_at=datetime.now().astimezone().isoformat(timespec="milliseconds"),
             simulated=self._profile.simulated,
             simulation=simulation_in_words(self._profile, handle.prompt),
@@ -371,10 +383,10 @@ class EngineThread:
             at_once=len(beside) > 1,
             turns=[[each.id for each in turn] for turn in turns] if race is not None and handle is race.run else [],
             expected=race.expected if race is not None else "",
-            devices=in_order(devices(self._profile, handle.settings)),
+            devices=in_order(devices(self._profile, played)),
             concurrent=race is not None and race.concurrent,
             hardware=self._hardware,
-            fingerprint=fingerprint(self._profile, handle.settings),
+            fingerprint=fingerprint(self._profile, played),
         )
 
     def _unexpected(self, error: Exception) -> str:

@@ -45,8 +45,9 @@ def race_forecast(
     proposals = (probe.proposals,) if probe.proposals else ()
     best = best_choice(probe.costs, work, proposals, probe.drafted, settings.parallel_budget)
     choice = Choice.of(settings, probe.proposals, probe.drafted)
-    if settings.mode is Mode.AUTO:  # it chooses among the same, on a target without proposals
-        choice = best_choice(probe.costs, work, (), False, settings.parallel_budget)
+    if settings.mode is Mode.AUTO:  # it chooses among the same, on the target that it plays on
+        own_proposals = proposals if started is not None and started.speculation else ()
+        choice = best_choice(probe.costs, work, own_proposals, probe.drafted, settings.parallel_budget)
     hindsight = None
     finished = run.log.finished
     if finished is not None and finished.status is RunStatus.FINISHED and settings.mode.compares_steps:

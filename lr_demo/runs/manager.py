@@ -29,7 +29,7 @@ from lr_demo.runs.reasons import Reason, compared_pair, judge_for
 from lr_demo.runs.recorded import open_race, open_run
 from lr_demo.runs.recordings import check_shown
 from lr_demo.runs.replicas import share_out
-from lr_demo.runs.roles import check_runnable, server_names
+from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.traces import TraceStore, home, new_id
 from lr_demo.serving.logs import LogPart, follow_log, read_log
 from lr_demo.serving.sampler import Telemetry
@@ -219,7 +219,7 @@ class RunManager:
     def roles_in_use(self, server: str) -> list[str]:
         """The roles that a server plays in the run that is under way; empty where it plays none."""
         handles = [handle for race in self.races() for handle in race.handles if handle.phase is RunPhase.RUNNING]
-        casts = [server_names(self.profile, handle.settings) for handle in handles]
+        casts = [handle.started.servers for handle in handles if handle.started is not None]
         return list(dict.fromkeys(role for cast in casts for role, player in cast.items() if player == server))
 
     def server_log(self, name: str) -> LogPart:

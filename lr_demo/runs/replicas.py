@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lr_demo.config import EndpointServer, Profile, RunSettings, SimulatedServer, VllmServer
-from lr_demo.runs.roles import server_names
+from lr_demo.runs.roles import playable, server_names
 
 PROCESSOR = "processor"
 """All of this machine's cores: what runs on some of them slows down what runs on the others."""
@@ -18,7 +18,8 @@ def share_out(profile: Profile, runs: Sequence[RunSettings]) -> list[list[int]]:
     turns: list[list[int]] = []
     used: list[frozenset[str]] = []
     for place, settings in enumerate(runs):
-        needs = devices(profile, settings)
+        possible = [devices(profile, played) for played in playable(profile, settings)]
+        needs = frozenset[str]().union(*possible) if all(possible) else frozenset[str]()
         free = (turn for turn, taken in enumerate(used) if needs and taken and not needs & taken)
         turn = next(free, None)
         if turn is None:

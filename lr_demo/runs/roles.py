@@ -28,7 +28,7 @@ from lr_demo.config import (
     VllmServer,
 )
 from lr_demo.decoding.engine import Cast
-from lr_demo.decoding.measuring import Memory
+from lr_demo.decoding.measuring import Measured, Memory
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ModelError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling
@@ -38,6 +38,7 @@ from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.simulated_pair import simulated_models
 from lr_demo.runs.probes import ProbeRecord
 from lr_demo.runs.speculation import SpeculationMeter, server_counts
+from lr_demo.runs.target_choice import Played, Shown, choose_target
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.verification.cascade import CascadeVerifier
 from lr_demo.verification.embedding import EmbeddingVerifier
@@ -82,6 +83,19 @@ def server_names(profile: Profile, settings: RunSettings) -> dict[str, str]:
     if settings.mode.compares_steps and settings.verifier.asks_judge and roles.judge is not None:
         players["judge"] = roles.judge
     return players
+
+
+def playable(profile: Profile, settings: RunSettings) -> list[RunSettings]:
+    """By whom a run may be played, as settings of a mode that says so: a run in mode auto on the plain target as LR,
+    or on the one that speculates as LR+SD. Where both targets are one server, that speculates."""
+    if settings.mode is not Mode.AUTO:
+        return [settings]
+    modes = [Mode.LOOKAHEAD]
+    if profile.roles.speculative_target is not None:
+        modes.append(Mode.LOOKAHEAD_SPECULATIVE)
+    if profile.roles.speculative_target == profile.roles.target:
+        modes.remove(Mode.LOOKAHEAD)
+    return [settings.model_copy(update={"mode": mode}) for mode in modes]
 
 
 def _drafts_tokens(profile: Profile, settings: RunSettings) -> bool:
@@ -156,17 +170,35 @@ class Casting:
         self._warm: dict[str, Endpoint | None] = {}
         """Verifier that is ready to the judge that has read its examples; a server started anew is published anew."""
         self._embedder: LocalEmbedder | None = None
-        self._memory: dict[VerifierKind, Memory] = {}
-        """For mode auto: what runs with each verifier have shown of these servers."""
+        self._memory: dict[tuple[str, VerifierKind], Memory] = {}
+        """For mode auto: what runs on each target with each verifier have shown of these servers."""
+        self._shown = Shown()
 
-    def cast(self, settings: RunSettings, text: RecordedText | None = None) -> Cast:
+    def played(self, settings: RunSettings) -> Played:
+        """By whom a run is played that begins now: a choice in mode auto, where there are two targets."""
+        possible = playable(self._profile, settings)
+        if len(possible) == 1:
+            return Played(possible[0])
+        plain, speculative = possible
+        measured = Measured(self._recalled(speculative))
+        proposes = self._proposes(server_names(self._profile, speculative)["target"])
+        return choose_target(plain, speculative, self._shown, self._probe(), measured, proposes=proposes)
+
+    def learn(self, mode: Mode, played: RunSettings, tokens: int, seconds: float) -> None:
+        """A run in this mode that had the servers to itself wrote an answer."""
+        self._shown.add(mode, played, tokens, seconds)
+
+    def cast(self, settings: RunSettings, text: RecordedText | None = None, reason: str = "") -> Cast:
         """Models, verifier and scorer for these settings; simulated ones write a recorded text where there is one.
+
+        In mode auto, where there are two targets, on the plain one: `played` knows better, and its `reason`.
 
         Raises:
             ConfigError: the profile lacks something that they need.
             ServingError: a server or the embedding model that should be there is not.
         """
         check_runnable(self._profile, settings)
+        settings = playable(self._profile, settings)[0]
         players = server_names(self._profile, settings)
         target, draft = self._pair(settings, players, text)
         return Cast(
@@ -176,7 +208,10 @@ class Casting:
             draft_sampling=self._sampling(players.get("draft", players["target"]), settings),
             verifier=self._verifier(settings, text) if settings.mode.compares_steps else None,
             scorer=self._scorer(target, settings),
-            memory=self._recalled(settings.verifier),
+            memory=self._recalled(settings),
+            proposes=settings.mode.speculates_tokens and self._proposes(players["target"]),
+            takes_drafted=_drafts_tokens(self._profile, settings),
+            reason=reason,
         )
 
     def meter(self, settings: RunSettings, cast: Cast) -> SpeculationMeter | None:
@@ -227,14 +262,23 @@ class Casting:
             await self._embedder.close()
             self._embedder = None
 
-    def _recalled(self, verifier: VerifierKind) -> Memory:
-        """What runs with this verifier have shown of the servers; before the first one, what a probe has."""
-        known = self._memory.get(verifier)
+    def _recalled(self, settings: RunSettings) -> Memory:
+        """What runs on this target with this verifier have shown; before the first one, what a probe has."""
+        target, verifier = server_names(self._profile, settings)["target"], settings.verifier
+        known = self._memory.get((target, verifier))
         if known is None:
-            probe = self._probe()
-            known = Memory() if probe is None else Memory.of(probe.costs, verdicts=probe.verifier == verifier)
-            self._memory[verifier] = known
+            probe, known = self._probe(), Memory()
+            if probe is not None:
+                plain = not (settings.mode.speculates_tokens and self._proposes(target))
+                known = Memory.of(probe.costs, verdicts=probe.verifier == verifier, paces=plain)
+            self._memory[target, verifier] = known
         return known
+
+    def _proposes(self, server: str) -> bool:
+        """Whether a server that speculates has token proposals of its own, whatever is drafted."""
+        config = self._profile.servers[server]
+        speculation = None if isinstance(config, EndpointServer) else config.speculation
+        return not isinstance(speculation, DraftedSpeculation) or speculation.ngram_tokens > 0
 
     def _sampling(self, server: str, settings: RunSettings) -> Sampling:
         return family_sampling(self._profile.servers[server].family, settings.temperature)

@@ -14,7 +14,7 @@ from lr_demo.prediction import Workload
 from lr_demo.run_state import RunState, StepKey, StepState, fold
 from lr_demo.runs.roles import model_names, speculation_in_words
 from lr_demo.runs.traces import TraceStore, read_trace
-from lr_demo.theory import accepted_mean
+from lr_demo.theory import token_acceptance
 
 RUNS = 12
 """So many of the newest runs are looked at."""
@@ -148,15 +148,6 @@ def counts_of(state: RunState) -> Counts:
 def _complete(state: RunState, position: int, role: Role) -> StepState | None:
     step = state.steps.get(StepKey(position, role))
     return step if step is not None and step.finish is not None else None
-
-
-def token_acceptance(tokens_a_pass: float, proposals: int) -> float:
-    """α₂ that gives so many tokens a pass with so many proposals; 0 to 1."""
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if accepted_mean(middle, proposals + 1) < tokens_a_pass else (low, middle)
-    return low
 
 
 def _runs(store: TraceStore, profile: Profile, settings: RunSettings, besides: str) -> Iterable[Counts]:

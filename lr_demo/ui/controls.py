@@ -28,7 +28,7 @@ MODE_NAMES = {
     Mode.LOOKAHEAD: "LR · lookahead reasoning",
     Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · steps and tokens",
     Mode.SPECULATIVE: "SD · speculative decoding",
-    Mode.AUTO: "Auto · chooses γ itself",
+    Mode.AUTO: "Auto · chooses the scheme itself",
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive",
 }
@@ -283,7 +283,7 @@ def applicable(controls: Controls, profile: Profile, mode: Mode, verifier: Verif
         for name in ("lookahead", "width", "schedule")
     }
     updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
-    updates[controls.proposals] = gr.update(visible=mode.speculates_tokens and profile.takes_drafted_steps)
+    updates[controls.proposals] = gr.update(visible=mode.may_speculate_tokens and profile.takes_drafted_steps)
     updates[controls.remeasure] = gr.update(visible=mode is not Mode.AUTOREGRESSIVE)
     updates[controls.threshold] = gr.update(**_threshold(mode, verifier, None))
     return updates

@@ -222,7 +222,7 @@ def setting_labels(settings: RunSettings) -> list[str]:
     labels = []
     if mode.compares_steps:
         if mode is Mode.AUTO:
-            labels.append("γ as it pays")
+            labels.append("scheme and γ as they pay")
         else:
             labels += [f"γ {settings.lookahead}", f"W {settings.width}", settings.schedule.value]
         verifier = VERIFIER_NAMES[settings.verifier]

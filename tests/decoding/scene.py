@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lr_demo.config import DraftedSpeculation, Mode, RunSettings, SimulatedSpeculation, VerifierKind
+from lr_demo.config import DraftedSpeculation, Mode, Proposals, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.decoding.measuring import Memory
 from lr_demo.errors import ModelError
@@ -38,6 +38,8 @@ class Scene:
     context: int = 2**31
     speculation: SimulatedSpeculation | DraftedSpeculation | None = None
     """The target's, whatever the mode."""
+    contention: float = 1.0
+    """Factor on a pass of target and draft while the other is at work."""
     memory: Memory = field(default_factory=Memory)
     """What earlier runs have shown, for mode auto."""
 
@@ -70,6 +72,8 @@ class Scene:
             failures=self.draft_failures,
             context=self.context,
         )
+        target.beside, draft.beside = draft, target
+        target.contention = draft.contention = self.contention
         return target, draft
 
     def run(self, settings: RunSettings) -> "Outcome":
@@ -88,7 +92,19 @@ class Scene:
         verifier = self.verifier or (
             ExactVerifier() if settings.verifier is VerifierKind.EXACT else SimulatedVerifier("judge", self.verdict_s)
         )
-        cast = Cast(target, self.sampling, draft, self.sampling, verifier, self.scorer, self.memory)
+        drafted = isinstance(self.speculation, DraftedSpeculation)
+        suggests = settings.mode is Mode.AUTO or settings.mode.speculates_tokens
+        cast = Cast(
+            target,
+            self.sampling,
+            draft,
+            self.sampling,
+            verifier,
+            self.scorer,
+            self.memory,
+            proposes=self.speculation is not None and not drafted,
+            takes_drafted=drafted and suggests and settings.proposals is Proposals.DRAFTED,
+        )
         clock = asyncio.get_running_loop().time
         began = clock()
         events: list[Event] = []

@@ -184,7 +184,7 @@ def test_a_run_that_chose_its_lookahead_tells_the_last_choice_and_the_steps_with
             script.step(position, Role.TARGET, "text\n\n", 4).commit(position, Role.TARGET, Outcome.TARGET, 4)
     summary = summarize(fold(script.end().events))
     assert summary.steps_without_lookahead == 2
-    assert summary.chosen == "γ 4 since step 4 (predicted 1.50×; so)"
+    assert summary.chosen == "LR, γ 4 since step 4 (predicted 1.50×; so)"
 
 
 def test_a_run_with_a_fixed_lookahead_chose_nothing() -> None:

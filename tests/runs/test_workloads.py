@@ -7,8 +7,8 @@ import pytest
 from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, parse_profile
 from lr_demo.models.story import SeededStory
 from lr_demo.runs.traces import TraceStore
-from lr_demo.runs.workloads import ASSUMED, counts_of, recorded_workload, token_acceptance, workload_of
-from lr_demo.theory import accepted_mean
+from lr_demo.runs.workloads import ASSUMED, counts_of, recorded_workload, workload_of
+from lr_demo.theory import accepted_mean, token_acceptance
 from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import TEXT
 from tests.ui.recorded import LOOKAHEAD, record

@@ -20,7 +20,7 @@ export const MODES = {
   speculative: { short: "SD", long: "token-level speculative decoding" },
   lookahead: { short: "LR", long: "lookahead reasoning" },
   "lookahead+speculative": { short: "LR+SD", long: "lookahead reasoning + speculative decoding" },
-  auto: { short: "Auto", long: "lookahead where it pays" },
+  auto: { short: "Auto", long: "the scheme that pays" },
   specreason: { short: "SpecReason", long: "score-based step speculation" },
 };
 

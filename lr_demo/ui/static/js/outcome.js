@@ -72,7 +72,9 @@ function undecided(position, plain) {
 export function chosenSentence(chosen) {
   if (!chosen) return "";
   const width = chosen.width > 1 ? `, W ${chosen.width}` : "";
-  const what = chosen.lookahead ? `γ ${chosen.lookahead}${width}` : "lookahead off";
+  const names = [chosen.lookahead && "LR", chosen.speculates && "SD"].filter(Boolean).join("+") || "AR";
+  const scheme = chosen.drafted ? `${names} (drafted)` : names;
+  const what = `${scheme}, ${chosen.lookahead ? `γ ${chosen.lookahead}${width}` : "lookahead off"}`;
   const predicted = chosen.predicted === undefined || chosen.predicted === null ? "" : `predicted ${chosen.predicted.toFixed(2)}×; `;
   return `auto: ${what} since step ${chosen.step + 1} (${predicted}${chosen.reason})`;
 }
