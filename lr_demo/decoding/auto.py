@@ -16,7 +16,8 @@ from lr_demo.decoding.draft_ahead import DraftAhead
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
-from lr_demo.decoding.measuring import Measured, Memory
+from lr_demo.decoding.measuring import Measured
+from lr_demo.decoding.memory import Memory
 from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.shadow import Shadow
 from lr_demo.decoding.step import Step
@@ -34,8 +35,8 @@ from lr_demo.events import (
     Verdict,
 )
 
-_TRIED_TOKENS = 4.0
-"""What drafting ahead comes to is looked at again after so many tokens more."""
+_TRIED_TOKENS, _MOST_TRIED = 4.0, 40.0
+"""What drafting ahead comes to is looked at again after so many tokens more, at first; later at the end of a step."""
 MakePlain = Callable[[list[int], Progress, Callable[[], bool]], Autoregressive]
 """Plain decoding behind these ids (prompt and accepted text), for as long as it is told to stay."""
 
@@ -114,6 +115,7 @@ class Auto:
             self._share,
             lambda: self._chooser.present,
         )
+        self._draft_ahead()
         try:
             return await self._lookahead.go_on(self._progress)
         finally:
@@ -153,7 +155,7 @@ class Auto:
             case Verdict() if self._lookahead is None:
                 self._choose()
             case _:
-                tried = int(self._measured.memory.ahead.weight / _TRIED_TOKENS)
+                tried = int(min(_MOST_TRIED, self._measured.memory.ahead.weight) / _TRIED_TOKENS)
                 known = (self._measured.sizes, self._measured.drafts, self._measured.paced, tried)
                 if known != self._known:
                     self._known = known

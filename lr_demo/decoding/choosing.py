@@ -4,6 +4,7 @@ lose.
 Knows no model and no clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -94,13 +95,13 @@ class Chooser:
     def hopeless(self) -> bool:
         """Whether lookahead would not pay even if every drafted step were accepted, as far as costs are known."""
         known = self._measured.costs() is not None
-        return known and max(self._speedup(reach, 1.0) for reach in self._reaches()) < _ON
+        return known and max(self._speedups(self._reaches(), 1.0).values()) < _ON
 
     def predicted(self) -> float | None:
         """Speed over plain decoding that the present lookahead should have; None where that cannot be told."""
         if not self.present.lookahead or self._measured.costs() is None:
             return None
-        return self._speedup(self.present, self._measured.acceptance)
+        return self._speedups([self.present], self._measured.acceptance)[self.present]
 
     def _decision(self) -> Decision:
         measured = self._measured
@@ -114,7 +115,7 @@ class Chooser:
             )
         alpha = max(0.0, measured.acceptance - self._caution() * measured.doubt)
         reaches = [] if away else self._reaches()
-        options = {reach: measured.trust * self._speedup(reach, alpha) for reach in reaches}
+        options = {reach: measured.trust * gain for reach, gain in self._speedups(reaches, alpha).items()}
         if measured.suggests:
             options[_AHEAD] = self._ahead_gain(costs)
         worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
@@ -137,9 +138,10 @@ class Chooser:
             if lookahead <= self._budget and (width == 1 or lookahead <= _WIDE_UP_TO)
         ]
 
-    def _speedup(self, reach: Reach, alpha: float) -> float:
-        alone_s, costs = self._costs()
-        return _tokens_per_s(costs, self._measured.workload(alpha), self._choice(reach)) * alone_s
+    def _speedups(self, reaches: Sequence[Reach], alpha: float) -> dict[Reach, float]:
+        """Speed over plain decoding that each lookahead is predicted to have."""
+        (alone_s, costs), workload = self._costs(), self._measured.workload(alpha)
+        return {reach: _tokens_per_s(costs, workload, self._choice(reach)) * alone_s for reach in reaches}
 
     def _ahead_gain(self, costs: Costs) -> float:
         """Speed over plain decoding with the draft writing ahead: predicted, and as far as it was tried, measured."""

@@ -12,7 +12,7 @@ from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
-from lr_demo.decoding.measuring import Memory
+from lr_demo.decoding.memory import Memory
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.progress import Progress
 from lr_demo.decoding.segmentation import BLANK_LINE, Segmenter

@@ -1,11 +1,9 @@
-"""What a run has shown of its models so far: a fold of its events with the loop's time. Decides nothing.
+"""What a run has shown of its models so far: a fold of its events with the loop's time. Decides nothing."""
 
-Everything is forgotten exponentially, so that the figures follow the load of the servers and the course of the answer.
-"""
-
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import exp, log
 
+from lr_demo.decoding.memory import Memory, token_mean
 from lr_demo.events import (
     CycleStarted,
     Event,
@@ -27,14 +25,6 @@ ENOUGH_TOKENS = 3
 """A pace counts after so many tokens."""
 ENOUGH_PASSES = 5
 """Where drafted text is proposed, plain decoding's pace counts after so many: every other one is compared with it."""
-_KEPT_TOKENS = 200.0
-"""A pace is the mean over about so many tokens, the latest ones most."""
-_KEPT_STEPS = 25.0
-"""Acceptance, lengths and times of verdicts likewise, over so many steps."""
-_FROM_BEFORE = 3.0
-"""What earlier runs tell of acceptance counts as so many verdicts, …"""
-_PACE_FROM_BEFORE = 40.0
-"""… and of a pace as so many tokens."""
 _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
@@ -52,107 +42,6 @@ _MISSES = 3
 """Most tokens counted as missed where the draft had another one: it takes some to come back on its way."""
 _GRAIN = 0.02
 """Costs are told to within this share: a prediction is worked out anew only where it would change."""
-
-
-@dataclass
-class Mean:
-    """A weighted mean that forgets."""
-
-    kept: float
-    """Weight beyond which the oldest is forgotten."""
-    weight: float = 0.0
-    total: float = 0.0
-
-    def add(self, total: float, weight: float = 1.0) -> None:
-        fade = max(0.0, 1 - weight / self.kept)
-        self.weight = self.weight * fade + weight
-        self.total = self.total * fade + total
-
-    def value(self, default: float) -> float:
-        return self.total / self.weight if self.weight > 0 else default
-
-    def at_most(self, weight: float) -> "Mean":
-        """The same mean with less weight."""
-        share = min(1.0, weight / self.weight) if self.weight else 0.0
-        return Mean(self.kept, self.weight * share, self.total * share)
-
-
-def _tokens() -> Mean:
-    return Mean(_KEPT_TOKENS)
-
-
-def _steps() -> Mean:
-    return Mean(_KEPT_STEPS)
-
-
-@dataclass
-class Memory:
-    """Figures of runs on the same servers; one run leaves it to the next."""
-
-    target: dict[tuple[int, bool], Mean] = field(default_factory=dict)
-    """Seconds of a token by (sequences in flight, whether draft or judge were at work)."""
-    start: Mean = field(default_factory=_steps)
-    """Seconds from a target request to its first token, over a token's time."""
-    draft: Mean = field(default_factory=_tokens)
-    draft_start: Mean = field(default_factory=_steps)
-    target_length: Mean = field(default_factory=_steps)
-    draft_length: Mean = field(default_factory=_steps)
-    verdict: Mean = field(default_factory=_steps)
-    """Seconds of a verdict that the verifier was asked for."""
-    identical: Mean = field(default_factory=_steps)
-    """Whether an accepted step was accepted at once."""
-    accepted: Mean = field(default_factory=_steps)
-    trust: Mean = field(default_factory=_steps)
-    """Seconds that lookahead was predicted to take over those it took."""
-    helped: dict[int, Mean] = field(default_factory=dict)
-    """Seconds of a token by sequences in flight, where drafted steps are proposed to the target."""
-    ahead: Mean = field(default_factory=_tokens)
-    """Seconds of a token of plain decoding while the draft writes ahead for the target's proposals."""
-    agreed: Mean = field(default_factory=_tokens)
-    """Whether a drafted token is the target's, those of the step before it being so."""
-
-    @classmethod
-    def of(cls, costs: Costs, *, verdicts: bool, paces: bool = True) -> "Memory":
-        """What a probe of the servers found; with `verdicts`, what it says of those is true of this verifier.
-
-        `paces`: what it says of the plain target's paces is true of this target.
-        """
-        memory, alone = cls(), costs.target.seconds(1)
-        if paces:
-            known = {(n, False): seconds for n, seconds in costs.target.pass_s}
-            for key, seconds in (known | {(1, True): alone * costs.target_slowed}).items():
-                memory.target[key] = _tokens()
-                memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
-        memory.start.add(costs.target.start_s)
-        if costs.draft is not None:
-            memory.draft.add(costs.draft.seconds(1) * costs.draft_slowed * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
-            memory.draft_start.add(costs.draft.start_s)
-        if verdicts:
-            memory.verdict.add(costs.verdict_s)
-        return memory
-
-    def take(self, other: "Memory") -> None:
-        """Know what the other knows."""
-        self.__dict__.update(other.__dict__)
-
-    def for_another_run(self) -> "Memory":
-        """A copy that what comes soon outweighs."""
-        pace, steps = _PACE_FROM_BEFORE, _FROM_BEFORE
-        return Memory(
-            {key: mean.at_most(pace) for key, mean in self.target.items()},
-            self.start.at_most(steps),
-            self.draft.at_most(pace),
-            self.draft_start.at_most(steps),
-            self.target_length.at_most(steps),
-            self.draft_length.at_most(steps),
-            self.verdict.at_most(steps),
-            self.identical.at_most(steps),
-            self.accepted.at_most(steps),
-            self.trust.at_most(_KEPT_STEPS),
-            {n: mean.at_most(pace) for n, mean in self.helped.items()},
-            self.ahead.at_most(pace),
-            self.agreed.at_most(pace),
-        )
 
 
 @dataclass(slots=True)
@@ -258,11 +147,11 @@ class Measured:
     def _target_pace(self, seconds: float, tokens: int) -> None:
         memory, targets = self.memory, self._targets()
         if self._suggested:
-            memory.helped.setdefault(targets, _tokens()).add(seconds, tokens)
+            memory.helped.setdefault(targets, token_mean()).add(seconds, tokens)
         elif self._ahead:
             memory.ahead.add(seconds, tokens)
         else:
-            memory.target.setdefault((targets, self._busy()), _tokens()).add(seconds, tokens)
+            memory.target.setdefault((targets, self._busy()), token_mean()).add(seconds, tokens)
 
     def _compare(self, position: int, role: Role, ids: list[int]) -> None:
         """Drafted step and target step of a position: how far they are the same."""

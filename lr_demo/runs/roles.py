@@ -28,7 +28,8 @@ from lr_demo.config import (
     VllmServer,
 )
 from lr_demo.decoding.engine import Cast
-from lr_demo.decoding.measuring import Measured, Memory
+from lr_demo.decoding.measuring import Measured
+from lr_demo.decoding.memory import Memory
 from lr_demo.decoding.sampling import family_sampling
 from lr_demo.errors import ConfigError, ModelError, ServingError
 from lr_demo.models.protocol import Embedder, LanguageModel, Sampling

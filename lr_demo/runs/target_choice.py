@@ -7,7 +7,8 @@ it was faster, or is predicted to be and cannot be slower.
 from dataclasses import dataclass, replace
 
 from lr_demo.config import Mode, RunSettings, Schedule, VerifierKind
-from lr_demo.decoding.measuring import Mean, Measured
+from lr_demo.decoding.measuring import Measured
+from lr_demo.decoding.memory import Mean
 from lr_demo.prediction import Workload, best_settings, choices
 from lr_demo.runs.probes import ProbeRecord
 from lr_demo.theory import token_acceptance

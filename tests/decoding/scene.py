@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lr_demo.config import DraftedSpeculation, Mode, Proposals, RunSettings, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
-from lr_demo.decoding.measuring import Memory
+from lr_demo.decoding.memory import Memory
 from lr_demo.errors import ModelError
 from lr_demo.events import Event
 from lr_demo.models.protocol import GREEDY, Sampling

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from lr_demo.config import Mode, VerifierKind
-from lr_demo.decoding.measuring import Memory
+from lr_demo.decoding.memory import Memory
 from lr_demo.events import Role, RoleDegraded, SettingChosen, StepStarted, Verdict
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory, Story, Voice

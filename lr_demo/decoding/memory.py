@@ -1,0 +1,118 @@
+"""What one run leaves to the next on the same servers, for mode auto: means that forget.
+
+Everything is forgotten exponentially, so that the figures follow the load of the servers and the course of the answer.
+"""
+
+from dataclasses import dataclass, field
+
+from lr_demo.prediction import Costs
+
+_KEPT_TOKENS = 200.0
+"""A pace is the mean over about so many tokens, the latest ones most."""
+_KEPT_STEPS = 25.0
+"""Acceptance, lengths and times of verdicts likewise, over so many steps."""
+_FROM_BEFORE = 3.0
+"""What earlier runs tell of acceptance counts as so many verdicts, …"""
+_PACE_FROM_BEFORE = 40.0
+"""… and of a pace as so many tokens."""
+
+
+@dataclass
+class Mean:
+    """A weighted mean that forgets."""
+
+    kept: float
+    """Weight beyond which the oldest is forgotten."""
+    weight: float = 0.0
+    total: float = 0.0
+
+    def add(self, total: float, weight: float = 1.0) -> None:
+        fade = max(0.0, 1 - weight / self.kept)
+        self.weight = self.weight * fade + weight
+        self.total = self.total * fade + total
+
+    def value(self, default: float) -> float:
+        return self.total / self.weight if self.weight > 0 else default
+
+    def at_most(self, weight: float) -> "Mean":
+        """The same mean with less weight."""
+        share = min(1.0, weight / self.weight) if self.weight else 0.0
+        return Mean(self.kept, self.weight * share, self.total * share)
+
+
+def token_mean() -> Mean:
+    return Mean(_KEPT_TOKENS)
+
+
+def step_mean() -> Mean:
+    return Mean(_KEPT_STEPS)
+
+
+@dataclass
+class Memory:
+    """Figures of runs on the same servers; one run leaves it to the next."""
+
+    target: dict[tuple[int, bool], Mean] = field(default_factory=dict)
+    """Seconds of a token by (sequences in flight, whether draft or judge were at work)."""
+    start: Mean = field(default_factory=step_mean)
+    """Seconds from a target request to its first token, over a token's time."""
+    draft: Mean = field(default_factory=token_mean)
+    draft_start: Mean = field(default_factory=step_mean)
+    target_length: Mean = field(default_factory=step_mean)
+    draft_length: Mean = field(default_factory=step_mean)
+    verdict: Mean = field(default_factory=step_mean)
+    """Seconds of a verdict that the verifier was asked for."""
+    identical: Mean = field(default_factory=step_mean)
+    """Whether an accepted step was accepted at once."""
+    accepted: Mean = field(default_factory=step_mean)
+    trust: Mean = field(default_factory=step_mean)
+    """Seconds that lookahead was predicted to take over those it took."""
+    helped: dict[int, Mean] = field(default_factory=dict)
+    """Seconds of a token by sequences in flight, where drafted steps are proposed to the target."""
+    ahead: Mean = field(default_factory=token_mean)
+    """Seconds of a token of plain decoding while the draft writes ahead for the target's proposals."""
+    agreed: Mean = field(default_factory=token_mean)
+    """Whether a drafted token is the target's, those of the step before it being so."""
+
+    @classmethod
+    def of(cls, costs: Costs, *, verdicts: bool, paces: bool = True) -> "Memory":
+        """What a probe of the servers found; with `verdicts`, what it says of those is true of this verifier.
+
+        `paces`: what it says of the plain target's paces is true of this target.
+        """
+        memory, alone = cls(), costs.target.seconds(1)
+        if paces:
+            known = {(n, False): seconds for n, seconds in costs.target.pass_s}
+            for key, seconds in (known | {(1, True): alone * costs.target_slowed}).items():
+                memory.target[key] = token_mean()
+                memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+        memory.start.add(costs.target.start_s)
+        if costs.draft is not None:
+            memory.draft.add(costs.draft.seconds(1) * costs.draft_slowed * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+            memory.draft_start.add(costs.draft.start_s)
+        if verdicts:
+            memory.verdict.add(costs.verdict_s)
+        return memory
+
+    def take(self, other: "Memory") -> None:
+        """Know what the other knows."""
+        self.__dict__.update(other.__dict__)
+
+    def for_another_run(self) -> "Memory":
+        """A copy that what comes soon outweighs."""
+        pace, steps = _PACE_FROM_BEFORE, _FROM_BEFORE
+        return Memory(
+            {key: mean.at_most(pace) for key, mean in self.target.items()},
+            self.start.at_most(steps),
+            self.draft.at_most(pace),
+            self.draft_start.at_most(steps),
+            self.target_length.at_most(steps),
+            self.draft_length.at_most(steps),
+            self.verdict.at_most(steps),
+            self.identical.at_most(steps),
+            self.accepted.at_most(steps),
+            self.trust.at_most(_KEPT_STEPS),
+            {n: mean.at_most(pace) for n, mean in self.helped.items()},
+            self.ahead.at_most(pace),
+            self.agreed.at_most(pace),
+        )

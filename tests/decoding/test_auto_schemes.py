@@ -1,0 +1,177 @@
+"""Mode auto where the target speculates, on simulated models in virtual time: it chooses among AR, SD, LR and LR+SD."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from lr_demo.config import DraftedSpeculation, Mode, Proposals, SimulatedSpeculation, VerifierKind
+from lr_demo.decoding.memory import Memory
+from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered, SettingChosen
+from lr_demo.models.simulated import Failure
+from lr_demo.models.story import SeededStory
+from lr_demo.prediction import Costs, Pace
+from tests.decoding.scene import Outcome, Scene, settings
+
+TARGET_S = 0.026
+FLAT: tuple[float, ...] = ()
+SLOPING = (1.0, 1.3, 1.6, 1.9, 2.2, 2.5, 2.8, 3.1)
+LINEAR = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
+NEAR = 0.95
+DRAFTED = DraftedSpeculation(method="drafted")
+OTHER = SimulatedSpeculation(tokens=4, acceptance=0.6)
+Speculation = DraftedSpeculation | SimulatedSpeculation
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A place on the grid."""
+
+    acceptance: float
+    identical: float
+    batch: tuple[float, ...]
+    draft: float
+    """Draft time over target time, per token."""
+    verdict_s: float
+    contention: float = 1.0
+    speculation: Speculation = DRAFTED
+
+    def scene(self, steps: int, seed: int) -> Scene:
+        return Scene(
+            SeededStory(steps, 20, 0.3, self.acceptance, self.identical, seed),
+            TARGET_S,
+            TARGET_S * self.draft,
+            self.batch,
+            self.verdict_s,
+            contention=self.contention,
+            speculation=self.speculation,
+        )
+
+    def probed(self) -> Memory:
+        """What a probe finds of the servers."""
+        passes = tuple((n, TARGET_S * cost) for n, cost in enumerate(self.batch or (1.0, 1.0), start=1))
+        draft = Pace(((1, TARGET_S * self.draft),))
+        costs = Costs(Pace(passes), draft, self.verdict_s, self.contention, self.contention)
+        return Memory.of(costs, verdicts=True, paces=self.speculation is DRAFTED)
+
+
+SD_WINS = [Cell(0.9, 0.8, LINEAR, 0.2, 0.02, 1.3), Cell(0.5, 0.2, LINEAR, 0.2, 0.2)]
+AR_WINS = [
+    Cell(0.2, 0.0, LINEAR, 0.3, 0.2, 1.5),
+    Cell(0.2, 0.0, FLAT, 0.6, 0.2, 1.3),
+    Cell(0.7, 0.5, LINEAR, 1.2, 0.2, 1.5),
+]
+BOTH_WIN = [Cell(0.9, 0.8, FLAT, 0.1, 0.02), Cell(0.8, 0.5, SLOPING, 0.25, 0.05, 1.3)]
+ELSEWHERE = [Cell(0.9, 0.3, FLAT, 0.1, 0.02, speculation=OTHER), Cell(0.2, 0.0, LINEAR, 0.3, 0.2, speculation=OTHER)]
+GRID = [*SD_WINS, *AR_WINS, *BOTH_WIN, *ELSEWHERE]
+
+
+def run(scene: Scene, mode: Mode, lookahead: int = 1, memory: Memory | None = None) -> Outcome:
+    plan = settings(mode=mode, verifier=VerifierKind.JUDGE, lookahead=lookahead, max_tokens=100_000)
+    return replace(scene, memory=memory or Memory()).run(plan)
+
+
+def alone(scene: Scene) -> Outcome:
+    """Plain decoding on a plain target."""
+    return run(replace(scene, speculation=None), Mode.AUTOREGRESSIVE)
+
+
+def pace(outcome: Outcome) -> float:
+    """Tokens a second."""
+    return sum(step.tokens for step in outcome.state.answer) / outcome.seconds
+
+
+def chosen(outcome: Outcome) -> list[SettingChosen]:
+    return [event for event in outcome.events if isinstance(event, SettingChosen)]
+
+
+def steps(outcome: Outcome, choices: list[SettingChosen]) -> int:
+    """Steps of the answer for which these choices held."""
+    told = chosen(outcome)
+    ends = [*(event.step for event in told[1:]), len(outcome.state.answer)]
+    return sum(end - event.step for event, end in zip(told, ends, strict=True) if event in choices)
+
+
+@pytest.mark.parametrize("cell", GRID, ids=str)
+@pytest.mark.parametrize("length", [10, 60])
+def test_auto_does_not_lose_to_plain_decoding_on_a_plain_target(cell: Cell, length: int) -> None:
+    for seed in range(2):
+        scene = cell.scene(length, seed)
+        least = NEAR * pace(alone(scene))
+        assert pace(run(scene, Mode.AUTO)) > least, f"nothing known, seed {seed}"
+        assert pace(run(scene, Mode.AUTO, memory=cell.probed())) > least, f"probed, seed {seed}"
+
+
+@pytest.mark.parametrize("cell", SD_WINS, ids=str)
+def test_the_draft_writes_ahead_of_plain_decoding_where_lookahead_has_no_room(cell: Cell) -> None:
+    outcome = run(cell.scene(60, 1), Mode.AUTO)
+    ahead = [event for event in chosen(outcome) if event.drafted and not event.lookahead]
+    assert "auto: SD (drafted), lookahead off since step" in ahead[0].sentence
+    assert steps(outcome, ahead) > 40
+    assert outcome.state.drafted_ahead.confirmed > 0
+
+
+@pytest.mark.parametrize("cell", AR_WINS, ids=str)
+def test_a_draft_that_slows_the_target_by_more_than_it_helps_is_switched_off(cell: Cell) -> None:
+    outcome = run(cell.scene(60, 1), Mode.AUTO)
+    assert steps(outcome, [event for event in chosen(outcome) if not event.drafted]) > 40
+
+
+def test_lookahead_takes_drafted_proposals_along_where_both_win() -> None:
+    last = chosen(run(BOTH_WIN[0].scene(60, 1), Mode.AUTO))[-1]
+    assert (last.lookahead > 0, last.speculates, last.drafted) == (True, True, True)
+    assert last.sentence.startswith("auto: LR+SD (drafted), γ ")
+
+
+def test_without_lookahead_a_target_with_proposals_of_its_own_is_said_to_speculate() -> None:
+    last = chosen(run(ELSEWHERE[1].scene(60, 1), Mode.AUTO))[-1]
+    assert last.sentence.startswith("auto: SD, lookahead off since step")
+    assert not any(event.drafted for event in chosen(run(ELSEWHERE[0].scene(20, 1), Mode.AUTO)))
+
+
+def test_where_proposals_are_to_be_n_grams_no_draft_writes_ahead() -> None:
+    plan = settings(mode=Mode.AUTO, verifier=VerifierKind.JUDGE, max_tokens=10_000, proposals=Proposals.NGRAM)
+    outcome = SD_WINS[0].scene(20, 1).run(plan)
+    assert outcome.target.proposed_tokens == 0
+    assert not any(event.drafted for event in chosen(outcome))
+
+
+@examples(max_examples=60, deadline=None)
+@given(
+    st.builds(
+        SeededStory,
+        steps=st.integers(1, 12),
+        tokens_per_step=st.integers(2, 12),
+        acceptance=st.floats(0, 1),
+        identical=st.floats(0, 1),
+        seed=st.integers(0, 1000),
+    ),
+    st.sampled_from([0.002, 0.006, 0.03]),
+    st.integers(1, 3),
+    st.sampled_from([1.0, 1.5]),
+)
+def test_whatever_auto_chooses_the_answer_is_plain_decoding_s(
+    story: SeededStory, draft_s: float, chunk_tokens: int, contention: float
+) -> None:
+    scene = Scene(story, speculation=DRAFTED, draft_s=draft_s, chunk_tokens=chunk_tokens, contention=contention)
+    outcome = scene.run(settings(mode=Mode.AUTO, verifier=VerifierKind.EXACT, max_tokens=10_000))
+    plain = scene.run(settings(mode=Mode.AUTOREGRESSIVE, max_tokens=10_000))
+    assert outcome.answer_ids() == plain.answer_ids()
+    assert (outcome.target.in_flight, outcome.draft.in_flight, outcome.tasks_left) == (0, 0, 0)
+    assert outcome.target.suggested.steps == 0
+    told = [event.tokens for event in outcome.events if isinstance(event, DraftedAhead)]
+    assert told == sorted(told)
+
+
+def test_a_draft_that_fails_while_it_writes_ahead_is_back_later() -> None:
+    failures = dict.fromkeys(range(4, 8), Failure(after_tokens=3))
+    scene = replace(SD_WINS[0].scene(60, 1), draft_failures=failures)
+    outcome = run(scene, Mode.AUTO)
+    lost = [event.seq for event in outcome.events if isinstance(event, RoleDegraded) and event.role is Role.DRAFT]
+    back = [event.seq for event in outcome.events if isinstance(event, RoleRecovered) and event.role is Role.DRAFT]
+    assert lost
+    assert back[-1] > lost[-1]
+    assert chosen(outcome)[-1].drafted
+    assert (outcome.target.in_flight, outcome.draft.in_flight, outcome.tasks_left) == (0, 0, 0)
