@@ -23,6 +23,8 @@ from lr_demo.serving.processes import Command, python_module
 
 PROPOSER = "lr_demo.proposals.vllm_proposer.DraftedStepProposer"
 ON_PROCESSORS = "lr_demo.serving.vllm_worker.OnProcessors"
+_SERVER_ON_GPUS, _SERVER_ON_PROCESSORS = "vllm.entrypoints.openai.api_server", "lr_demo.serving.vllm_on_processors"
+"""Modules that are vLLM's server."""
 _CPU_BLOCK = 32
 """Tokens of a block of the KV cache on a CPU. Only whole blocks are shared between requests that begin alike, and
 vLLM's own 128 there is longer than most steps: each expansion and verdict would read up to 127 tokens again."""
@@ -49,8 +51,9 @@ def launch_vllm(
     `weights`, and the model of a speculation that has one, are what vLLM itself takes: a folder or a hub id.
     `proposals` is the folder where it takes drafted steps, if its speculation is of that kind.
     """
+    gpus = gpus_of(config)
     argv = [
-        *python_module("vllm.entrypoints.openai.api_server"),
+        *python_module(_SERVER_ON_GPUS if gpus else _SERVER_ON_PROCESSORS),
         *("--model", weights, "--served-model-name", name, "--host", HOST, "--port", str(port)),
         *("--dtype", _dtype(config), "--max-model-len", str(config.max_model_len)),
         *("--max-num-seqs", str(config.max_num_seqs), "--max-logprobs", "64"),
@@ -79,7 +82,7 @@ def launch_vllm(
             models.append(config.speculation.model)
     if all(Path(model).exists() for model in models):
         environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    if gpus := gpus_of(config):
+    if gpus:
         argv += ["--gpu-memory-utilization", f"{config.gpu_memory_utilization:g}"]
         # by the driver's index: CUDA by itself numbers the fastest GPU first
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
