@@ -16,11 +16,12 @@ from lr_demo.errors import ModelError
 from lr_demo.events import DraftedAhead, Role
 from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
 
-AHEAD = 16
-"""Tokens of one request to the draft. When the target has used half of them the draft goes on.
-
-Enough for two passes of the target, and no more: what is written behind a token that the target has otherwise is lost,
-and costs the target time where both share cores."""
+_LEAST, _MOST = 4, 48
+"""Tokens of one request to the draft. When the target has used half of them the draft goes on."""
+_USUAL = 8.0
+"""Tokens that the draft writes as the target does before it has one otherwise, while that was not seen."""
+_NEWS = 0.2
+"""Share of the last time in it."""
 
 
 class DraftAhead:
@@ -59,6 +60,8 @@ class DraftAhead:
         """Tokens the draft wrote."""
         self._told = DraftedAhead(tokens=0, confirmed=0)
         self._diverged = False
+        self._usual = _USUAL
+        """Tokens that agree in a row."""
         self._ended = False
         """The draft ended its answer."""
         self._news = asyncio.Event()
@@ -113,6 +116,7 @@ class DraftAhead:
     async def _draft_on(self) -> None:
         """One request: from what was drafted while the target agrees, else from what the target wrote."""
         if self._diverged or len(self._answer) > len(self._drafted):
+            self._usual += _NEWS * (self._agreed - self._begin - self._usual)
             self._drafted = self._answer.copy()
             self._begin = self._agreed = len(self._answer)
             self._diverged = self._ended = False
@@ -121,7 +125,7 @@ class DraftAhead:
         self._suggestions.append(suggestion)
         request = GenerationRequest(
             prompt=self._draft_text.ids + self._drafted,
-            max_tokens=AHEAD,
+            max_tokens=self._reach,
             sampling=self._sampling,
             seed=request_seed(self._seed, Role.DRAFT, start, 0),
         )
@@ -160,9 +164,14 @@ class DraftAhead:
             self._emit(now)
 
     @property
+    def _reach(self) -> int:
+        """Tokens to write: twice what is usually right. More is mostly lost, and slows a target on the same cores."""
+        return min(_MOST, max(_LEAST, round(2 * max(self._usual, self._agreed - self._begin))))
+
+    @property
     def _needed(self) -> bool:
         """Whether the target went another way, or has used half of what was drafted."""
-        return self._diverged or not (self._ended or len(self._drafted) - len(self._answer) > AHEAD // 2)
+        return self._diverged or not (self._ended or len(self._drafted) - len(self._answer) > self._reach // 2)
 
     async def _until(self, true: Callable[[], bool]) -> None:
         """Until something is true, as asked whenever the target has written."""
