@@ -180,7 +180,8 @@ class Chooser:
         return f"acceptance {how} at {self._measured.acceptance:.0%}"
 
     def _agreed(self) -> str:
-        return f"drafted tokens are proposed, {self._measured.agreement:.0%} of them right"
+        how = "estimated" if self._measured.memory.agreed.weight else "assumed"
+        return f"drafted tokens to be proposed, agreement {how} at {self._measured.agreement:.0%}"
 
     def _why_not(self, reach: Reach) -> str:
         """Why neither the best lookahead nor the draft's proposals are worth it."""

@@ -126,7 +126,6 @@ async def _decode(
     judging = Judging(cast.verifier, prompt, same_vocabulary, emit)
     if settings.mode is not Mode.AUTO:
         return await Lookahead(writing, judging, settings, emit, share).run()
-
     return await Auto(
         writing,
         judging,
