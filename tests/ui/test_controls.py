@@ -13,7 +13,7 @@ from tests.runs.simulated_profile import drafted_profile, quick_profile, replica
 @pytest.mark.parametrize(
     ("profile", "modes"),
     [
-        (drafted_profile(), {Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE}),
+        (drafted_profile(), {Mode.SPECULATIVE, Mode.LOOKAHEAD_SPECULATIVE, Mode.AUTO}),
         (replicated_profile(), set()),
         (quick_profile(), set()),
         (load_profile("remote"), set()),
