@@ -20,7 +20,7 @@ export class Simulated {
    * @param {string} made what its times and text are made of
    */
   say(is, made) {
-    show(this.node, is);
+    showBar(this.node, is);
     show(this.about, is);
     this.root.toggleAttribute("data-simulated", is);
     stampCharts(is ? "◇ simulated" : "");
@@ -31,3 +31,9 @@ export class Simulated {
 
 /** The bar alone: what it means beside it where there is room. */
 export const bar = (means) => el("aside.simulation", { role: "note", "aria-label": "Simulated", hidden: true }, el("b", {}, "◇ SIMULATED"), el("span.plain", {}, means));
+
+/** The page makes room for the bar. By a class: `:has()` would look through the page at every change of it. */
+export function showBar(node, is) {
+  show(node, is);
+  document.documentElement.classList.toggle("ll-simulated", is);
+}

@@ -3,7 +3,7 @@
 import { el, setText, show } from "../dom.js";
 import { expected } from "../expected.js";
 import { count, factor, rate, seconds } from "../format.js";
-import { bar } from "../simulated.js";
+import { bar, showBar } from "../simulated.js";
 import { getJson } from "../transport.js";
 import { heading } from "./heading.js";
 import { Predictions } from "./predictions.js";
@@ -116,7 +116,7 @@ export class Player {
     const where = `${dayOf(started_at)} · ${hardware}`;
     setText(this.badge, simulated ? `◇ SIMULATED · ${where}` : `◷ recorded on ${where}`);
     this.badge.dataset.look = simulated ? "simulated" : "recorded";
-    show(this.banner, simulated);
+    showBar(this.banner, simulated);
     show(this.about, simulated);
     const played = Object.entries(models).map(([role, model]) => `${role} ${model}`);
     this.chips.replaceChildren(...[...played, ...labels].map((label) => el("span.chip", {}, label)));
