@@ -21,7 +21,7 @@ def page(browser: Browser, site: str, traces: Path) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     visit(page, f"{site}/?race=long1")
-    settled(page)
+    settled(page, within_s=180)  # sixty-five thousand tokens, beside whatever else is tested
     yield page
     context.close()
 
