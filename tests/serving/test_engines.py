@@ -122,11 +122,11 @@ def test_killing_the_application_leaves_no_process_of_vllm() -> None:
     with subprocess.Popen([sys.executable, "-c", APPLICATION], stdout=subprocess.PIPE, text=True) as application:
         assert application.stdout is not None
         for line in application.stdout:
-            if "reading the weights" in line:  # the server, its engine and its worker are up
+            if "reading the weights" in line:  # the server and its engine, forked from it, are up
                 break
         below = [process.pid for process in psutil.Process(application.pid).children(recursive=True)]
         application.kill()
-    assert len(below) >= 4
+    assert len(below) >= 3  # with what watches over them
     assert gone_within(5, below)
 
 
