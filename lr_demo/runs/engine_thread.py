@@ -280,11 +280,12 @@ class EngineThread:
     async def _run(self, handle: RunHandle, race: Race, line: StartingLine) -> None:
         """One run, from its first event to its last, whatever happens."""
         log, status, meter = handle.log, RunStatus.FAILED, None
-        played = self._casting.played(handle.settings)
-        budget = self._budget(played.settings) if race.concurrent else None
+        played = Played(handle.settings)
         try:
             with line.getting_ready():
+                played = self._casting.played(handle.settings)
                 cast, meter = await self._get_ready(handle, played)
+            budget = self._budget(played.settings) if race.concurrent else None
             await line.go()
             log.append(self._started(handle, race, played.settings))
             system = self._profile.system_prompt

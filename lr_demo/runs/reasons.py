@@ -10,6 +10,7 @@ from lr_demo.events import Role
 from lr_demo.run_state import StepKey, StepPhase
 from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.race import RunHandle
+from lr_demo.runs.roles import playable
 from lr_demo.runs.summary import WITHOUT_VERIFIER
 from lr_demo.verification.reason import Reasoner
 
@@ -42,11 +43,10 @@ def judge_for(profile: Profile, handle: RunHandle) -> str:
     judge, started = profile.roles.judge, handle.started
     if judge is None or not handle.settings.mode.compares_steps:
         return ""
-    if started is not None and (started.profile, started.fingerprint) != (
-        profile.name,
-        fingerprint(profile, handle.settings),
-    ):
-        return ""
+    if started is not None:
+        ours = {fingerprint(profile, played) for played in playable(profile, handle.settings)}
+        if started.profile != profile.name or started.fingerprint not in ours:
+            return ""
     return profile.servers[judge].model
 
 

@@ -9,10 +9,13 @@ from lr_demo.errors import ServingError
 from lr_demo.prediction import Costs, Pace
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.probes import ProbeRecord
+from lr_demo.runs.race import RunPhase
+from lr_demo.runs.reasons import judge_for
 from lr_demo.runs.replicas import share_out
 from lr_demo.runs.roles import Casting, server_names
 from lr_demo.serving.endpoint import Endpoint
 from tests.runs.simulated_profile import DRAFTED, REPLICAS
+from tests.runs.test_forecasts import probe_of
 from tests.runs.watching import wait
 
 AUTO = RunSettings(mode=Mode.AUTO)
@@ -32,18 +35,8 @@ def probed(profile: Profile, pass_of_speculative: float, draft_s: float = 0.01) 
         verdict_s=0.1,
         speculative=Pace(((1, 0.1 * pass_of_speculative), (4, 0.4 * pass_of_speculative))),
     )
-    return ProbeRecord(
-        profile=profile.name,
-        fingerprint="f",
-        hardware="h",
-        measured_at="2026-01-01T00:00:00+00:00",
-        seconds=1,
-        simulated=False,
-        verifier=VerifierKind.JUDGE,
-        costs=costs,
-        proposals=getattr(speculation, "tokens", 0),
-        drafted=profile.takes_drafted_steps,
-    )
+    found = probe_of(profile, proposals=getattr(speculation, "tokens", 0))
+    return found.model_copy(update={"simulated": False, "costs": costs, "drafted": profile.takes_drafted_steps})
 
 
 def casting(profile: Profile, probe: ProbeRecord | None = None) -> Casting:
@@ -128,9 +121,24 @@ def test_after_faster_runs_with_proposals_auto_plays_there_and_its_baseline_stay
     assert race.run.started.servers["target"] == "speculative"
     assert race.run.started.mode == Mode.AUTO
     assert race.baseline.started.servers == {"target": "target"}
+    assert judge_for(NGRAMS, race.run), "its own judge can be asked, whichever target it played on"
     first = race.run.state().chosen[0]
     assert (first.step, first.speculates) == (0, True)
     assert "tokens/s" in first.sentence
+
+
+@pytest.mark.realtime
+def test_a_choice_that_fails_ends_the_run_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ServingError("the probes cannot be read")
+
+    monkeypatch.setenv("LOOKAHEAD_LIVE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Casting, "played", broken)
+    with RunManager(NGRAMS, tmp_path / "traces", hardware="a test machine") as manager:
+        race = manager.start("two and two", in_mode(Mode.AUTO), baseline=False)
+        wait(race.run)
+    assert race.run.phase is RunPhase.FAILED
+    assert "cannot be read" in race.summary().reason
 
 
 def in_mode(mode: Mode) -> RunSettings:
