@@ -14,14 +14,14 @@ from lr_demo.decoding.step import Emit, never_silent
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.errors import ModelError
 from lr_demo.events import DraftedAhead, Role
+from lr_demo.mean import Mean
 from lr_demo.models.protocol import Finish, GenerationRequest, LanguageModel, Sampling
 
 _LEAST, _MOST = 4, 48
 """Tokens of one request to the draft. When the target has used half of them the draft goes on."""
-_USUAL = 8.0
-"""Tokens that the draft writes as the target does before it has one otherwise, while that was not seen."""
-_NEWS = 0.2
-"""Share of the last time in it."""
+_USUAL, _KEPT = 8.0, 5.0
+"""Tokens that the draft writes as the target does before it begins again: so many at first, then the mean over about
+so many times."""
 
 
 class DraftAhead:
@@ -60,8 +60,8 @@ class DraftAhead:
         """Tokens the draft wrote."""
         self._told = DraftedAhead(tokens=0, confirmed=0)
         self._diverged = False
-        self._usual = _USUAL
-        """Tokens that agree in a row."""
+        self._agreeing = Mean(_KEPT, _KEPT, _KEPT * _USUAL)
+        """Tokens that the target had too, each time before the draft began again."""
         self._ended = False
         """The draft ended its answer."""
         self._news = asyncio.Event()
@@ -116,7 +116,7 @@ class DraftAhead:
     async def _draft_on(self) -> None:
         """One request: from what was drafted while the target agrees, else from what the target wrote."""
         if self._diverged or len(self._answer) > len(self._drafted):
-            self._usual += _NEWS * (self._agreed - self._begin - self._usual)
+            self._agreeing.add(self._agreed - self._begin)
             self._drafted = self._answer.copy()
             self._begin = self._agreed = len(self._answer)
             self._diverged = self._ended = False
@@ -166,7 +166,7 @@ class DraftAhead:
     @property
     def _reach(self) -> int:
         """Tokens to write: twice what is usually right. More is mostly lost, and slows a target on the same cores."""
-        return min(_MOST, max(_LEAST, round(2 * max(self._usual, self._agreed - self._begin))))
+        return min(_MOST, max(_LEAST, round(2 * max(self._agreeing.value(0.0), self._agreed - self._begin))))
 
     @property
     def _needed(self) -> bool:

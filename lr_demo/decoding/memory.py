@@ -1,10 +1,8 @@
-"""What one run leaves to the next on the same servers, for mode auto: means that forget.
-
-Everything is forgotten exponentially, so that the figures follow the load of the servers and the course of the answer.
-"""
+"""What one run leaves to the next on the same servers, for mode auto: means that forget."""
 
 from dataclasses import dataclass, field
 
+from lr_demo.mean import Mean
 from lr_demo.prediction import Costs
 
 _KEPT_TOKENS = 200.0
@@ -15,29 +13,6 @@ _FROM_BEFORE = 3.0
 """What earlier runs tell of acceptance counts as so many verdicts, …"""
 _PACE_FROM_BEFORE = 40.0
 """… and of a pace as so many tokens."""
-
-
-@dataclass
-class Mean:
-    """A weighted mean that forgets."""
-
-    kept: float
-    """Weight beyond which the oldest is forgotten."""
-    weight: float = 0.0
-    total: float = 0.0
-
-    def add(self, total: float, weight: float = 1.0) -> None:
-        fade = max(0.0, 1 - weight / self.kept)
-        self.weight = self.weight * fade + weight
-        self.total = self.total * fade + total
-
-    def value(self, default: float) -> float:
-        return self.total / self.weight if self.weight > 0 else default
-
-    def at_most(self, weight: float) -> "Mean":
-        """The same mean with less weight."""
-        share = min(1.0, weight / self.weight) if self.weight else 0.0
-        return Mean(self.kept, self.weight * share, self.total * share)
 
 
 def token_mean() -> Mean:

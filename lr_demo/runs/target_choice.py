@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lr_demo.config import Mode, RunSettings, Schedule, VerifierKind
 from lr_demo.decoding.measuring import Measured
-from lr_demo.decoding.memory import Mean
+from lr_demo.mean import Mean
 from lr_demo.prediction import Workload, best_settings, choices
 from lr_demo.runs.probes import ProbeRecord
 from lr_demo.theory import token_acceptance
@@ -96,14 +96,15 @@ def _workload(probe: ProbeRecord, measured: Measured) -> Workload:
 
 def _predicted_gain(probe: ProbeRecord, work: Workload, budget: int) -> float:
     """The best on the one target over the best on the other."""
-    among = choices(
-        proposals=(probe.proposals,),
-        drafted=probe.drafted,
-        drafts=probe.costs.draft is not None,
-        budget=budget,
-        schedules=(Schedule.ASYNC,),
+    among = list(
+        choices(
+            proposals=(probe.proposals,),
+            drafted=probe.drafted,
+            drafts=probe.costs.draft is not None,
+            budget=budget,
+            schedules=(Schedule.ASYNC,),
+        )
     )
-    both = list(among)
-    plain = best_settings(probe.costs, work, (choice for choice in both if not choice.proposals))
-    speculative = best_settings(probe.costs, work, (choice for choice in both if choice.proposals))
+    plain = best_settings(probe.costs, work, (choice for choice in among if not choice.proposals))
+    speculative = best_settings(probe.costs, work, (choice for choice in among if choice.proposals))
     return speculative.tokens_per_s / plain.tokens_per_s
