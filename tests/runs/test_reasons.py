@@ -9,7 +9,6 @@ import pytest
 
 from lr_demo.errors import UserError
 from lr_demo.run_state import StepState
-from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle, RunPhase
 from lr_demo.runs.reasons import judge_for
@@ -17,7 +16,7 @@ from lr_demo.runs.summary import WITHOUT_VERIFIER
 from lr_demo.verification.reason import SimulatedReasoner
 from tests.runs.simulated_profile import quick_profile, slow_profile
 from tests.runs.watching import until_fleet, until_running, wait
-from tests.ui.recorded import LOOKAHEAD, record
+from tests.ui.recorded import LOOKAHEAD, record, record_own
 
 pytestmark = pytest.mark.realtime
 
@@ -38,9 +37,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunManag
 @pytest.fixture
 def run(manager: RunManager) -> RunHandle:
     """A recorded run of the manager's own models."""
-    profile = manager.profile
-    said = {"fingerprint": fingerprint(profile, LOOKAHEAD)}
-    record(manager.store.folder, "earlier1", profile=profile.name, said=said)
+    record_own(manager.store.folder, "earlier1", manager.profile)
     return manager.get("earlier1")
 
 

@@ -17,6 +17,7 @@ from lr_demo.verification.cascade import CascadeVerifier
 from lr_demo.verification.embedding import EmbeddingVerifier
 from lr_demo.verification.exact import ExactVerifier
 from lr_demo.verification.judge import JudgeVerifier
+from tests.runs.test_forecasts import probe_of
 from tests.verification.scripted import ScriptedEmbedder, ScriptedJudge
 
 PROFILE = """
@@ -98,22 +99,14 @@ def test_a_run_with_the_cascade_is_played_by_the_judge_and_names_the_embedder() 
 
 def test_before_the_first_run_a_probe_tells_what_the_servers_take() -> None:
     server, asked = _Server(), []
-    probe = ProbeRecord(
-        profile="judged",
-        fingerprint="f",
-        hardware="h",
-        measured_at="2026-01-01T00:00:00+00:00",
-        seconds=1,
-        simulated=False,
-        verifier=VerifierKind.JUDGE,
-        costs=Costs(Pace(((1, 0.25), (2, 0.5))), Pace(((1, 0.05),)), verdict_s=3.0),
-    )
+    profile = parse_profile(PROFILE, "judged")
+    costs = Costs(Pace(((1, 0.25), (2, 0.5))), Pace(((1, 0.05),)), verdict_s=3.0)
+    probe = probe_of(profile).model_copy(update={"costs": costs})
 
     def find() -> ProbeRecord:
         asked.append(probe)
         return probe
 
-    profile = parse_profile(PROFILE, "judged")
     casting = Casting(profile, lambda _: server.endpoint, lambda _: None, lambda: None, find)
     judged = [casting.cast(RunSettings(mode=Mode.AUTO, verifier=VerifierKind.JUDGE)).memory for _ in range(2)]
     exact = casting.cast(RunSettings(mode=Mode.AUTO, verifier=VerifierKind.EXACT)).memory

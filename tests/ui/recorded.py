@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lr_demo.config import Mode, RunSettings
+from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.events import Event, RunFinished, RunStarted, RunStatus
 from lr_demo.models.story import SeededStory, Story
+from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.traces import TraceStore
 from tests.decoding.scene import Scene
@@ -68,3 +69,8 @@ def record_race(folder: Path, run: str, story: Story = STORY) -> list[Event]:
     plain = LOOKAHEAD.model_copy(update={"mode": Mode.AUTOREGRESSIVE})
     record(folder, f"{run}b", story=story, settings=plain)
     return record(folder, run, story=story, baseline=f"{run}b")
+
+
+def record_own(folder: Path, run: str, profile: Profile) -> list[Event]:
+    """A run of a profile's own models, as the application would have it."""
+    return record(folder, run, profile=profile.name, said={"fingerprint": fingerprint(profile, LOOKAHEAD)})

@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from lr_demo.config import Profile
-from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.manager import RunManager
 from tests.runs.watching import until_fleet
-from tests.ui.recorded import LOOKAHEAD, record
+from tests.ui.recorded import record, record_own
 from tests.ui.test_live_page import RIGHT, settled, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.realtime]
@@ -22,8 +21,7 @@ CORRECTED = f"{RIGHT} .card[data-kind=corrected]"
 def run(manager: RunManager, profile: Profile) -> str:
     """A recorded run of the page's own models."""
     until_fleet(manager, lambda view: view.ready)
-    said = {"fingerprint": fingerprint(profile, LOOKAHEAD)}
-    record(manager.store.folder, "ours2", profile=profile.name, said=said)
+    record_own(manager.store.folder, "ours2", profile)
     return "ours2"
 
 

@@ -7,19 +7,17 @@ import pytest
 from fastapi import Request
 
 from lr_demo.config import Profile
-from lr_demo.runs.baselines import fingerprint
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.reason_routes import while_there
 from tests.runs.watching import until_fleet
-from tests.ui.recorded import LOOKAHEAD, record
+from tests.ui.recorded import record, record_own
 
 
 @pytest.fixture(scope="module")
 def run(manager: RunManager, profile: Profile) -> str:
     """A recorded run of the page's own models."""
     until_fleet(manager, lambda view: view.ready)
-    said = {"fingerprint": fingerprint(profile, LOOKAHEAD)}
-    record(manager.store.folder, "ours1", profile=profile.name, said=said)
+    record_own(manager.store.folder, "ours1", profile)
     return "ours1"
 
 
