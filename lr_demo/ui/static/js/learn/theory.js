@@ -126,7 +126,7 @@ export class Theory {
 
 function texts(title, lines) {
   const items = lines.map((line) => {
-    const item = el("li.words");
+    const item = el("li.words", { tabindex: "0" }); // a wide formula scrolls, by keyboard too
     appendRich(item, line);
     return item;
   });
