@@ -39,11 +39,15 @@ def run(page: Page) -> None:
     page.click("#ll-run")
 
 
-def open_advanced(page: Page) -> None:
-    """Open the accordion. Gradio puts its fields' own values into them a moment after they appear."""
-    page.click("#ll-advanced button")
-    expect(page.locator("#ll-seed input")).to_be_visible()
+def open_panel(page: Page, panel: str, field: str) -> None:
+    """Open an accordion. Gradio puts its fields' own values into them a moment after they appear; `field` has one."""
+    page.click(f"{panel} button")
+    expect(page.locator(f"{field} input")).not_to_have_value("")
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100)))")
+
+
+def open_advanced(page: Page) -> None:
+    open_panel(page, "#ll-advanced", "#ll-seed")
 
 
 def settled(page: Page, within_s: float = 60) -> None:

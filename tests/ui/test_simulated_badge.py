@@ -11,7 +11,7 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.ui.offline_page import offline_page
 from tests.ui.recorded import record_race
 from tests.ui.site import serving
-from tests.ui.test_live_page import LEFT, RIGHT, run, settled, visit
+from tests.ui.test_live_page import LEFT, RIGHT, open_panel, run, settled, visit
 from tests.ui.test_offline_page import race_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.realtime]
@@ -71,7 +71,7 @@ def test_a_race_is_labelled_everywhere_and_follows_an_edited_cost(page: Page, si
     assert plain is not None
     assert plain.state().t * 76.3 == pytest.approx(331, rel=0.03)
 
-    page.click("#ll-costs button")
+    open_panel(page, "#ll-costs", "#ll-cost-target-ms")
     page.fill("#ll-cost-target-ms input", "0")
     page.click("#ll-apply-costs")
     expect(page.locator(".ll-problem")).to_contain_text("Target, ms a token = 0: Input should be greater than 0")
