@@ -1,7 +1,8 @@
 """Runs schemes over the same problems on a profile's models and compares them: accuracy, acceptance, speed.
 
 `python -m lr_demo.benchmark.problems PROBLEMS.jsonl --profile cpu` takes lines with `question` and `answer`. One
-run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike.
+run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike, and
+a run of one token with each before: whichever came first would read the prompt for all.
 """
 
 import asyncio
@@ -241,9 +242,10 @@ async def _solve_all(
     done = {(row.question, row.scheme) for row in kept}
     await show_fleet(console, manager.follow_fleet())
     for number, problem in enumerate(problems, start=1):
-        for scheme in settings:
-            if (problem.question, scheme) in done:
-                continue
+        missing = [scheme for scheme in settings if (problem.question, scheme) not in done]
+        for scheme in missing:  # all read its prompt now: the first one would do it for the others
+            await run_to_end(manager, problem.question, settings[scheme].model_copy(update={"max_tokens": 1}))
+        for scheme in missing:
             row = graded(problem, scheme, await run_to_end(manager, problem.question, settings[scheme]))
             kept.append(row)
             if file is not None:
