@@ -71,6 +71,8 @@ class Costs:
     """The target that SD and LR+SD run on, proposals left out; None: as `target`."""
     proposal_s: float = 0.0
     """Seconds more that a pass takes for each proposal of each sequence."""
+    drafts_between: bool = False
+    """Whether, in SD, the target waits while the draft writes, between two passes; else it writes beside them."""
     unshared: float = 0.0
     """Whether an expansion reads again what the others wrote since its place at the server was last used: 0 where
     requests share what was read, 1 where each has a cache of its own."""
@@ -281,7 +283,7 @@ def _eased(costs: Costs, workload: Workload, choice: Choice) -> Iterator[tuple[B
             token_acceptance=(1 + workload.token_acceptance) / 2 if not choice.lookahead else workload.token_acceptance,
         )
         yield Bottleneck.ACCEPTANCE, (costs, alike)
-    if choice.lookahead and costs.draft is not None:
+    if costs.draft is not None and (choice.lookahead or (choice.proposals and choice.drafted and costs.drafts_between)):
         faster = replace(
             costs.draft,
             pass_s=tuple((n, s / 2) for n, s in costs.draft.pass_s),
@@ -289,6 +291,7 @@ def _eased(costs: Costs, workload: Workload, choice: Choice) -> Iterator[tuple[B
             read_s=costs.draft.read_s / 2,
         )
         yield Bottleneck.DRAFT, (replace(costs, draft=faster), workload)
+    if choice.lookahead:
         yield Bottleneck.VERDICTS, (replace(costs, verdict_s=costs.verdict_s / 2), workload)
 
 
@@ -299,6 +302,8 @@ def _flatter(pace: Pace) -> Pace:
 
 def _alone(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> Spent:
     """One target step of plain decoding or SD."""
+    if choice.drafted and choice.proposals and costs.drafts_between and costs.draft is not None:
+        return _waiting(costs, workload, choice, pace, costs.draft)
     per_token = _token_s(costs, workload, choice, pace, 1)
     alone = _token_s(costs, replace(workload, others=0.0), choice, pace, 1)
     slowed = costs.target_slowed if choice.drafted else 1.0
@@ -312,6 +317,30 @@ def _alone(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> Spen
         batch=tokens * (per_token - alone),
         contention=seconds - tokens * per_token,
         flying=seconds,
+    )
+
+
+def _waiting(costs: Costs, workload: Workload, choice: Choice, pace: Pace, draft: Pace) -> Spent:
+    """One target step of SD whose target waits for the draft: with as many proposals as make it shortest."""
+    tokens, acceptance = workload.target_tokens, _token_acceptance(workload, choice)
+    drafting = draft.start_s, draft.seconds(1)
+
+    def times(proposals: int) -> tuple[float, float, float]:
+        """Seconds of the step: passes alone, what other sequences in flight add, and drafting."""
+        passes = tokens / accepted_mean(acceptance, proposals + 1)
+        alone, batch = 1.0, 1 + workload.others
+        own, all_of_it = (pace.seconds(n) + costs.proposal_s * proposals * n for n in (alone, batch))
+        return passes * own, passes * (all_of_it - own), passes * (drafting[0] + drafting[1] * proposals)
+
+    writing, batch, waited = min((times(k) for k in range(1, choice.proposals + 1)), key=sum)
+    return Spent(
+        seconds=writing + batch + waited,
+        tokens=tokens,
+        steps=1,
+        writing=writing,
+        batch=batch,
+        draft=waited,
+        flying=writing + batch + waited,
     )
 
 
@@ -397,11 +426,18 @@ def _token_s(costs: Costs, workload: Workload, choice: Choice, pace: Pace, seque
     seconds = pace.seconds(batch)
     if not choice.proposals:
         return seconds
-    seconds += costs.proposal_s * choice.proposals * batch
-    tokens = accepted_mean(_token_acceptance(workload, choice), choice.proposals + 1)
-    if choice.drafted and costs.draft is not None:
-        tokens = min(tokens, max(1.0, seconds / (costs.draft.seconds(1) * costs.draft_slowed)))
-    return seconds / tokens
+    rate = _token_acceptance(workload, choice)
+
+    def token_s(proposals: int) -> float:
+        whole = seconds + costs.proposal_s * proposals * batch
+        tokens = accepted_mean(rate, proposals + 1)
+        if choice.drafted and costs.draft is not None:
+            tokens = min(tokens, max(1.0, whole / (costs.draft.seconds(1) * costs.draft_slowed)))
+        return whole / tokens
+
+    if choice.drafted and costs.proposal_s > 0:  # of what is drafted the server takes as much as pays
+        return min(map(token_s, range(1, choice.proposals + 1)))
+    return token_s(choice.proposals)
 
 
 def _token_acceptance(workload: Workload, choice: Choice) -> float:

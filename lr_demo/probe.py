@@ -108,10 +108,10 @@ class Probe:
         batched = await self._batched(target, self._cast.target_sampling, alone, "target", reading)
         costs = replace(costs, target=batched.pace, unshared=batched.unshared)
         if speculative is not None:
-            alone_sd, tokens_a_pass = await self._speculative(speculative, meter, drafted)
+            alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, drafted)
             factor = alone_sd.pass_s[0][1] / alone.pass_s[0][1]  # a larger batch costs it as much more as the plain one
             pace = replace(alone_sd, pass_s=tuple((n, s * factor) for n, s in batched.pace.pass_s))
-            costs = replace(costs, speculative=replace(pace, read_s=alone.read_s))
+            costs = replace(costs, speculative=replace(pace, read_s=alone.read_s), proposal_s=proposal_s)
         if draft is not None and costs.draft is not None:
             drafts = await self._batched(draft, self._cast.draft_sampling, costs.draft, "draft", None)
             costs = replace(costs, draft=drafts.pace)
@@ -180,10 +180,11 @@ class Probe:
         )
         return first, second
 
-    async def _speculative(self, cast: Cast, meter: Meter | None, drafted: bool) -> tuple[Pace, float | None]:
-        """A pass with its proposals, and the tokens that it came to.
+    async def _speculative(self, cast: Cast, meter: Meter | None, drafted: bool) -> tuple[Pace, float, float | None]:
+        """A pass with its proposals, what each of them costs, and the tokens that it came to.
 
-        A server that takes drafted steps gets its own greedy answer as one, so that passes are as full as can be.
+        A server that takes drafted steps gets its own greedy answer as one, so that passes are as full as can be. Where
+        it has no proposals without, a pass is one of those, and each proposal costs its share of the difference.
         """
         target = cast.target
         prompt = await in_time(target, target.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
@@ -192,20 +193,34 @@ class Probe:
         first = await self._write(target, prompt, sampling, _FEWEST_TOKENS)
         tokens = self._affordable(_seconds_a_token([first]) or 1.0)
         suggestion = Suggestion(target, prompt)
+        plain_s = None
         if drafted:
-            suggestion.add((await self._write(target, prompt, sampling, tokens)).ids)
-        if meter is not None:
-            await meter.begin()
-        heard = await self._write(target, prompt, sampling, tokens)
-        counted = await meter.end() if meter is not None else None
+            without, proposed = await self._metered(target, prompt, sampling, tokens, meter)
+            if proposed is not None and not proposed.proposed_tokens:
+                plain_s = _seconds_a_token([without])
+            suggestion.add(without.ids)
+        heard, counted = await self._metered(target, prompt, sampling, tokens, meter)
         suggestion.withdraw()
         saved = counted.accepted_tokens if counted is not None else 0
         passes = sum(heard.tokens) - saved
         if passes < 2:
             raise ModelError(f"{target.name} wrote too little to be measured")
         pass_s = (heard.at[-1] - heard.at[0]) / (passes - 1)
+        proposal_s = 0.0
+        if plain_s is not None and counted is not None and counted.proposed_tokens:
+            proposal_s = max(0.0, pass_s - plain_s) * passes / counted.proposed_tokens
+            pass_s = plain_s
         told = None if counted is None or drafted else sum(heard.tokens) / passes
-        return Pace(((1, pass_s),), max(0.0, heard.wait_s - pass_s)), told
+        return Pace(((1, pass_s),), max(0.0, heard.wait_s - pass_s)), proposal_s, told
+
+    async def _metered(
+        self, model: LanguageModel, prompt: Sequence[int], sampling: Sampling, tokens: int, meter: Meter | None
+    ) -> tuple[_Heard, TokenSpeculation | None]:
+        """One request, with what token-level speculation came to in it."""
+        if meter is not None:
+            await meter.begin()
+        heard = await self._write(model, prompt, sampling, tokens)
+        return heard, await meter.end() if meter is not None else None
 
     async def _verdict_s(self, verifier: Verifier) -> float:
         """Median seconds of a verdict; the first one, which may read examples, does not count."""

@@ -48,6 +48,31 @@ def test_token_level_speculation_alone_is_the_theory_s_with_free_proposals(propo
     assert found == pytest.approx(speculative(Layer(0.7, 1e-12), proposals + 1))
 
 
+@pytest.mark.parametrize("ratio", [0.05, 0.2])
+@pytest.mark.parametrize("alpha", [0.3, 0.8])
+def test_a_draft_that_is_waited_for_is_the_theory_s_with_as_many_proposals_as_are_best(
+    alpha: float, ratio: float
+) -> None:
+    costs = Costs(Pace(((1, 0.01),)), Pace(((1, 0.01 * ratio),)), drafts_between=True, target_slowed=3.0)
+    found = speedup(costs, replace(EVEN, token_acceptance=alpha), Choice(proposals=16, drafted=True))
+    assert found == pytest.approx(max(speculative(Layer(alpha, ratio), k + 1) for k in range(1, 17)))
+    parts = predict(costs, EVEN, Choice(proposals=16, drafted=True)).shares
+    assert parts.draft > 0
+    assert parts.target + parts.draft == pytest.approx(1)
+
+
+def test_the_cost_of_a_proposal_limits_how_many_drafted_ones_are_taken() -> None:
+    costly = replace(FREE, proposal_s=0.004)
+    choice = Choice(4, proposals=16, drafted=True)
+    few, many = (predict(costly, EVEN, replace(choice, proposals=n)).tokens_per_s for n in (2, 16))
+    assert many > 0.95 * few  # what a pass comes to beyond a step's end is reckoned with the most there may be
+    waiting = replace(costly, drafts_between=True)
+    assert (
+        bottleneck(replace(waiting, draft=Pace(((1, 0.02),))), EVEN, Choice(proposals=4, drafted=True))
+        is Bottleneck.DRAFT
+    )
+
+
 @pytest.mark.parametrize("point", some(53), ids=str)
 def test_a_run_in_virtual_time_is_predicted_within_ten_percent(point: Point) -> None:
     assert abs(point.error()) < 0.1

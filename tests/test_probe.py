@@ -24,6 +24,7 @@ def probed(
     seconds: float = 45.0,
     target_s: float = 0.02,
     speculation: SimulatedSpeculation | DraftedSpeculation | None = None,
+    proposal_growth: float = 0.0,
 ) -> Measured:
     """What a probe finds of simulated models."""
 
@@ -31,6 +32,7 @@ def probed(
         target, draft = Scene(STORY, target_s, draft_s=0.005, batch_cost=BATCH).models()
         cast = Cast(target, GREEDY, draft, GREEDY, SimulatedVerifier("judge", 0.3))
         speculative, _ = Scene(STORY, target_s, batch_cost=BATCH, speculation=speculation).models()
+        speculative.proposal_growth = proposal_growth
         other = Cast(speculative, GREEDY) if speculation is not None else None
         drafted = isinstance(speculation, DraftedSpeculation)
         return await Probe(cast, budget, seconds).run(other, SpeculationMeter(speculative.count), drafted=drafted)
@@ -77,6 +79,13 @@ def test_a_server_that_takes_drafted_steps_is_given_some() -> None:
     assert found.costs.speculative is not None
     assert found.costs.speculative.pass_s[0][1] == pytest.approx(0.02, rel=0.1)
     assert found.tokens_a_pass is None
+
+
+def test_what_a_proposal_costs_is_found_where_there_are_passes_without_any() -> None:
+    found = probed(speculation=DraftedSpeculation(method="drafted", tokens=8), proposal_growth=0.05)
+    assert found.costs.speculative is not None
+    assert found.costs.speculative.pass_s[0][1] == pytest.approx(0.02, rel=0.1)
+    assert found.costs.proposal_s == pytest.approx(0.02 * 0.05, rel=0.3)
 
 
 def test_nothing_of_a_probe_is_left_behind() -> None:

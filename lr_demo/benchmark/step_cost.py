@@ -10,9 +10,9 @@ from pathlib import Path
 from lr_demo.config import Mode, RunSettings, VerifierKind
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.events import Event, RunStarted, StepCommitted
-from lr_demo.models.protocol import GREEDY, Chunk, Finish, GenerationRequest, Message
+from lr_demo.models.protocol import GREEDY, Chunk, Finish, GenerationRequest, LanguageModel, Message
 from lr_demo.models.virtual_time import run_virtual
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 from lr_demo.runs.log import EventLog
 from lr_demo.runs.traces import TraceWriter
 from lr_demo.verification.exact import ExactVerifier
@@ -48,6 +48,9 @@ class _SteadyModel:
         yield Chunk((_FIRST_TOKEN + wrong,), ".\n\n", Finish.STOP)
 
     def suggest(self, drafted: DraftedTokens) -> None:
+        return
+
+    def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
         return
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:

@@ -35,6 +35,7 @@ from lr_demo.config.settings import (
 from lr_demo.config.simulation import SimulatedCosts, Simulation, Text
 from lr_demo.config.speculation import (
     DraftedSpeculation,
+    Drafting,
     DraftModelSpeculation,
     EagleSpeculation,
     LlamaCppSpeculation,
@@ -54,6 +55,7 @@ __all__ = [
     "Deployment",
     "DraftModelSpeculation",
     "DraftedSpeculation",
+    "Drafting",
     "EagleSpeculation",
     "EndpointServer",
     "Input",

@@ -10,10 +10,10 @@ from typing import Self
 import yaml
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from lr_demo.config.servers import EndpointServer, ServerConfig, SimulatedServer, VllmServer
-from lr_demo.config.settings import Mode, RunSettings
+from lr_demo.config.servers import EndpointServer, LlamaCppServer, ServerConfig, SimulatedServer, VllmServer
+from lr_demo.config.settings import Mode, Proposals, RunSettings
 from lr_demo.config.simulation import Simulation, Text
-from lr_demo.config.speculation import DraftedSpeculation
+from lr_demo.config.speculation import DraftedSpeculation, Drafting
 from lr_demo.config.strict import Strict
 from lr_demo.errors import ConfigError
 
@@ -71,6 +71,19 @@ class Profile(Strict):
         return self
 
     @model_validator(mode="after")
+    def _drafts_that_are_asked_speak_llama_cpp(self) -> Self:
+        draft = self.servers.get(self.roles.draft or "")
+        speaks = isinstance(draft, LlamaCppServer | SimulatedServer) or (
+            isinstance(draft, EndpointServer) and draft.dialect == "llama.cpp"
+        )
+        if self.drafts_between and not speaks:
+            raise ValueError(
+                f"server {self.roles.speculative_target or self.roles.target} has drafting: between, which needs a "
+                f"draft on llama.cpp, and {self.roles.draft} is on another engine: say drafting: beside, or change that"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _gpus_have_room(self) -> Self:
         shares: dict[int, dict[str, float]] = {}
         for name, server in self.servers.items():
@@ -93,10 +106,23 @@ class Profile(Strict):
     @property
     def takes_drafted_steps(self) -> bool:
         """Whether the target of the modes with token-level speculation takes a draft's text as token proposals."""
+        return self.roles.draft is not None and self._drafted is not None
+
+    @property
+    def proposes_either(self) -> bool:
+        """Whether that target can do with n-grams alone, too."""
+        return self.takes_drafted_steps and self._drafted is not None and self._drafted.ngram_tokens > 0
+
+    @property
+    def drafts_between(self) -> bool:
+        """Whether that target's server asks the draft between two passes."""
+        return self.takes_drafted_steps and self._drafted is not None and self._drafted.drafting is Drafting.BETWEEN
+
+    @property
+    def _drafted(self) -> DraftedSpeculation | None:
         server = self.servers[self.roles.speculative_target or self.roles.target]
-        if isinstance(server, EndpointServer) or self.roles.draft is None:
-            return False
-        return isinstance(server.speculation, DraftedSpeculation)
+        speculation = None if isinstance(server, EndpointServer) else server.speculation
+        return speculation if isinstance(speculation, DraftedSpeculation) else None
 
     @property
     def replays(self) -> bool:
@@ -133,6 +159,9 @@ class Profile(Strict):
             missing.append("a draft server (roles.draft)")
         if settings.mode.speculates_tokens and self.roles.speculative_target is None:
             missing.append("a target server with token-level speculation (roles.speculative_target)")
+        ngrams = settings.mode.speculates_tokens and settings.proposals is Proposals.NGRAM
+        if ngrams and self.takes_drafted_steps and not self.proposes_either:
+            missing.append("n-gram proposals (ngram_tokens of its speculative target is 0)")
         if self.replays:
             if settings.mode is Mode.SPECREASON:
                 missing.append("scores of the target (none were recorded)")

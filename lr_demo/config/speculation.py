@@ -1,5 +1,6 @@
 """Token-level speculation of a server: where its proposals come from, and how many there are."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -45,6 +46,15 @@ class EagleSpeculation(Strict):
     tokens: _Proposals = 3
 
 
+class Drafting(StrEnum):
+    """When the draft writes for the target's token proposals in SD."""
+
+    BESIDE = "beside"
+    """While the target computes: for a draft with devices of its own."""
+    BETWEEN = "between"
+    """Between two passes of the target, whose server asks it: for a draft on llama.cpp on the same cores."""
+
+
 class DraftedSpeculation(Strict):
     """What the draft has written for the very step, handed over while the target writes its own; vLLM here only.
 
@@ -58,6 +68,7 @@ class DraftedSpeculation(Strict):
     """Most proposals a step from n-grams, which are right less often; 0: none."""
     lookup: int = Field(default=2, ge=2, le=64)
     """Tokens that must be the same."""
+    drafting: Drafting = Drafting.BESIDE
 
 
 class SimulatedSpeculation(Strict):

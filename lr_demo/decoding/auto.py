@@ -13,6 +13,7 @@ from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Share
 from lr_demo.decoding.choosing import Chooser, Decision
 from lr_demo.decoding.draft_ahead import DraftAhead
+from lr_demo.decoding.draft_between import DraftBetween
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.lookahead import Lookahead
@@ -52,7 +53,7 @@ class Auto:
         emission: Emission,
         share: Share,
         make_plain: MakePlain,
-        ahead: DraftAhead | None,
+        ahead: DraftAhead | DraftBetween | None,
         memory: Memory,
         *,
         proposes: bool = False,
@@ -69,7 +70,8 @@ class Auto:
         self._share, self._make_plain, self._ahead_of_plain = share, make_plain, ahead
         self._proposes, self._reason = proposes, reason
         self._memory = memory
-        self._measured = Measured(memory.for_another_run(), suggests=ahead is not None)
+        between = isinstance(ahead, DraftBetween)
+        self._measured = Measured(memory.for_another_run(), suggests=ahead is not None, drafts_between=between)
         self._chooser = Chooser(self._measured, settings, alternatives_differ=alternatives_differ)
         self._progress = Progress()
         self._lookahead: Lookahead | None = None

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 from lr_demo.config import RunSettings
 from lr_demo.decoding.draft_ahead import DraftAhead
+from lr_demo.decoding.draft_between import DraftBetween
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.progress import Progress
@@ -42,11 +43,11 @@ class Autoregressive:
         segmenter: Segmenter,
         patience: Patience,
         emit: Emission,
-        ahead: DraftAhead | None = None,
+        ahead: DraftAhead | DraftBetween | None = None,
         progress: Progress | None = None,
         stays: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`ahead`: a draft that writes ahead for the target's token-level speculation.
+        """`ahead`: a draft that writes for the target's token-level speculation.
 
         `progress`: how far the answer is, where `prompt` ends with a part of it; kept up to date.
         `stays`: asked at every step boundary whether to go on.

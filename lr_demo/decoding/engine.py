@@ -8,6 +8,7 @@ from lr_demo.decoding.auto import Auto
 from lr_demo.decoding.autoregressive import Autoregressive
 from lr_demo.decoding.budget import Budget, Share
 from lr_demo.decoding.draft_ahead import DraftAhead
+from lr_demo.decoding.draft_between import DraftBetween
 from lr_demo.decoding.draft_text import DraftText
 from lr_demo.decoding.emission import Emission
 from lr_demo.decoding.judging import Judging
@@ -43,6 +44,8 @@ class Cast:
     """Whether the target has token proposals of its own, as n-grams or a model of its server."""
     takes_drafted: bool = False
     """Whether it takes what the draft writes as token proposals."""
+    drafts_between: bool = False
+    """Whether its server asks the draft between two passes, instead of the draft writing ahead beside them."""
     reason: str = ""
     """For mode auto: why this target plays; empty where there is no other."""
 
@@ -89,7 +92,7 @@ async def _decode(
     room = await patience.of(lambda: in_time(cast.target, cast.target.context_length())) - len(prompt_ids)
     # A prompt that leaves no room is refused with the first request.
     settings = settings.model_copy(update={"max_tokens": max(1, min(settings.max_tokens, room))})
-    ahead: DraftAhead | None = None
+    ahead: DraftAhead | DraftBetween | None = None
 
     def make_plain(ids: list[int], progress: Progress, stays: Callable[[], bool] = lambda: True) -> Autoregressive:
         return Autoregressive(
@@ -110,9 +113,12 @@ async def _decode(
     )
     if suggests:
         prompt_text = DraftText(cast.draft, messages, same_vocabulary)
-        ahead = DraftAhead(
-            cast.target, prompt_text, writing.draft, cast.draft_sampling, prompt_ids, settings.seed, emit
-        )
+        if cast.drafts_between:
+            ahead = DraftBetween(cast.target, prompt_text, writing.draft, prompt_ids)
+        else:
+            ahead = DraftAhead(
+                cast.target, prompt_text, writing.draft, cast.draft_sampling, prompt_ids, settings.seed, emit
+            )
     if not settings.mode.drafts_steps:
         async with writing.draft, share.place():
             return await make_plain(prompt_ids, Progress()).run()

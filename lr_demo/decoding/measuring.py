@@ -56,10 +56,13 @@ class _Flight:
 class Measured:
     """The figures of one run so far."""
 
-    def __init__(self, memory: Memory, *, suggests: bool = False) -> None:
-        """`suggests`: what is drafted is proposed to the target, token by token."""
+    def __init__(self, memory: Memory, *, suggests: bool = False, drafts_between: bool = False) -> None:
+        """`suggests`: what is drafted is proposed to the target, token by token.
+
+        `drafts_between`: beside plain decoding, the draft writes between the target's passes.
+        """
         self.memory = memory
-        self.suggests = suggests
+        self.suggests, self.drafts_between = suggests, drafts_between
         self.away: set[Role] = set()
         """Roles that are out for now."""
         self.plain = False
@@ -307,6 +310,7 @@ class Measured:
             draft=Pace(((1, _grained(memory.draft.value(0.0))),), start_s=_grained(memory.draft_start.value(0.0))),
             verdict_s=_grained(memory.verdict.value(0.0)),
             target_slowed=_grained(slowed),
+            drafts_between=self.drafts_between,
         )
 
     def suggesting(self, costs: Costs, pace: float) -> Costs:

@@ -1,10 +1,11 @@
-"""Hands a drafted step to the target while it is being written: proposals for the target's token-level speculation."""
+"""What the target is told of the draft's text, for its token-level speculation: a step while it is being written, or
+which sequence to ask the draft about."""
 
 import random
 from collections.abc import Sequence
 
 from lr_demo.models.protocol import LanguageModel
-from lr_demo.proposals.index import ANCHOR, DraftedTokens
+from lr_demo.proposals.index import ANCHOR, Accompanied, DraftedTokens
 
 
 class Suggestion:
@@ -29,3 +30,17 @@ class Suggestion:
         if self._told:
             self._target.suggest(DraftedTokens(self._name, self._prefix_length, (), self._told, ()))
             self._told = 0
+
+
+class Accompaniment:
+    """The target's server asks the draft between its passes over one sequence."""
+
+    def __init__(self, target: LanguageModel, draft: LanguageModel, prefix: Sequence[int]) -> None:
+        """`prefix`: the sequence so far, in the ids of both, prompt included."""
+        self._target = target
+        self._sequence = Accompanied(random.getrandbits(64), len(prefix), tuple(prefix[-ANCHOR:]))
+        target.accompany(self._sequence, draft)
+
+    def end(self) -> None:
+        """The draft is not to be asked any more."""
+        self._target.accompany(self._sequence, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from math import inf
 
 from lr_demo.errors import ModelError, RequestRefused
@@ -9,10 +10,10 @@ from lr_demo.models.chat_template import ChatTemplate
 from lr_demo.models.connection import Connection
 from lr_demo.models.dialect import Dialect
 from lr_demo.models.llama_cpp import LlamaCpp
-from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message
 from lr_demo.models.vllm import Vllm
 from lr_demo.proposals.channel import Sender
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 from lr_demo.serving.endpoint import Endpoint
 
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
@@ -79,6 +80,15 @@ class OpenAIModel:
         """See `LanguageModel.suggest`."""
         if self._proposals is not None:
             self._proposals.send(drafted)
+
+    def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
+        """See `LanguageModel.accompany`; the draft has to be on llama.cpp, at one address."""
+        if self._proposals is None:
+            return
+        if draft is None:
+            self._proposals.send(sequence)
+        elif isinstance(draft, OpenAIModel) and draft.endpoint.dialect == "llama.cpp":
+            self._proposals.send(replace(sequence, draft=draft.endpoint.base_url.removesuffix("/v1")))
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """See `LanguageModel.choose`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 
 
 class Finish(StrEnum):
@@ -92,6 +92,13 @@ class LanguageModel(Protocol):
         """Say how a step may go on, in this model's ids: proposals for its token-level speculation.
 
         Never changes what is written; costs nothing where the server takes no proposals. Raises nothing.
+        """
+        ...
+
+    def accompany(self, sequence: Accompanied, draft: "LanguageModel | None") -> None:
+        """Say which model is to be asked, between two passes over a sequence, how it goes on; None: none any more.
+
+        As `suggest`, for a draft with this model's tokenizer that has no device of its own.
         """
         ...
 

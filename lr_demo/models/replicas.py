@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Message
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 
 AVOIDED_S = 10.0
 """Seconds for which a replica that failed is asked only where every other failed as well."""
@@ -54,6 +54,11 @@ class Replicas:
         """See `LanguageModel.suggest`. To all of them: any may have the sequence."""
         for replica in self._replicas:
             replica.model.suggest(drafted)
+
+    def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
+        """See `LanguageModel.accompany`. Likewise."""
+        for replica in self._replicas:
+            replica.model.accompany(sequence, draft)
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """See `LanguageModel.choose`."""

@@ -16,9 +16,10 @@ from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import TokenSpeculation
 from lr_demo.models.prefix_cache import PrefixCache
-from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message
 from lr_demo.models.story import Story, Voice, first_difference
-from lr_demo.proposals.index import DraftedSteps, DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedSteps, DraftedTokens
+from lr_demo.proposals.worth import Worth
 
 END_ID = 0
 """The end-of-sequence token; it has no text."""
@@ -114,6 +115,8 @@ class SimulatedModel:
     proposed_tokens: int = 0
     accepted_tokens: int = 0
     suggested: DraftedSteps = field(default_factory=DraftedSteps)
+    accompanied: dict[int, tuple[Accompanied, "SimulatedModel"]] = field(default_factory=dict, repr=False)
+    worth: Worth = field(default_factory=Worth, repr=False)
     cache: PrefixCache = field(default_factory=PrefixCache, repr=False)
 
     @property
@@ -140,6 +143,12 @@ class SimulatedModel:
     def suggest(self, drafted: DraftedTokens) -> None:
         self.suggested.add(drafted)
 
+    def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
+        if isinstance(draft, SimulatedModel):
+            self.accompanied[sequence.name] = sequence, draft
+        else:
+            self.accompanied.pop(sequence.name, None)
+
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         if len(request.prompt) >= self.context:
             raise RequestRefused(f"the prompt of {len(request.prompt):,} tokens is too long for {self.name}")
@@ -155,11 +164,11 @@ class SimulatedModel:
             tokens = _Upcoming(self._tokens(request))
             written = 0
             ids: tuple[int, ...] = ()
-            for length in self._passes(request, tokens):
+            for each in self._passes(request, tokens):
                 if failure is not None and written >= failure.after_tokens:
                     await failure.happen(self.name)
-                due += self.seconds_per_token * self._cost()
-                passed = tokens.take(length)
+                due += each.waits_s + self.seconds_per_token * self._cost(each.proposed)
+                passed = tokens.take(1 + each.accepted)
                 finish = passed[-1][1]
                 written += len(passed)
                 ids += tuple(token for token, _ in passed)
@@ -210,53 +219,77 @@ class SimulatedModel:
                     return
         yield END_ID, Finish.END
 
-    def _passes(self, request: GenerationRequest, tokens: "_Upcoming") -> Iterator[int]:
-        """Most tokens of each pass, which takes a token's time: one, and what is accepted of the proposals."""
+    def _passes(self, request: GenerationRequest, tokens: "_Upcoming") -> Iterator["_Pass"]:
+        """Passes, in each of which a token is written, and what is accepted of the proposals."""
         most = min(request.max_tokens, self.context - len(request.prompt))
         chance = random.Random(f"{self.name} {request.seed} {len(request.prompt)}")
         written = list(request.prompt)
         while True:
-            accepted = self._accepted(written, tokens, most - 1, chance)
+            asked, waits_s = self._asked(written, most - 1)
+            proposed, accepted = self._verified(written, tokens, most - 1, chance, asked)
             most -= 1 + accepted
             written += (token for token, _ in tokens.peek(1 + accepted))
-            yield 1 + accepted
+            if asked is not None:
+                self.worth.passed(self.seconds_per_token * self._cost(proposed), [(proposed, accepted)])
+            yield _Pass(proposed, accepted, waits_s)
 
-    def _accepted(
+    def _asked(self, written: Sequence[int], room: int) -> tuple[list[int] | None, float]:
+        """What the draft writes when it is asked, and its seconds; None where it is not to be asked."""
+        if self.in_flight > 1 or not isinstance(self.speculation, DraftedSpeculation):
+            return None, 0.0
+        ending = written[-_REACH:]
+        draft = next((draft for each, draft in self.accompanied.values() if each.begins(ending, len(written))), None)
+        if draft is None:
+            return None, 0.0
+        most = self.worth.draft(min(self.speculation.tokens, room), draft.request_seconds, draft.seconds_per_token)
+        request = GenerationRequest(list(written), most) if most > 0 else None
+        tokens = [token for token, _ in islice(draft._tokens(request), most)] if request is not None else []
+        return tokens, draft.request_seconds + len(tokens) * draft.seconds_per_token
+
+    def _verified(
         self,
         written: Sequence[int],
         tokens: "_Upcoming",
         room: int,
         chance: random.Random,
-    ) -> int:
-        """Proposals of one pass that are accepted, of at most `room`; counted. `tokens` are what will be written."""
+        asked: Sequence[int] | None,
+    ) -> tuple[int, int]:
+        """Proposals of one pass, at most `room`, and the accepted ones; counted. `tokens` are what will be written."""
         match self.speculation:
             case SimulatedSpeculation(tokens=most, acceptance=acceptance):
                 proposed = min(most, room)
                 right = (chance.random() < acceptance for _ in range(proposed))
             case DraftedSpeculation(tokens=most):
-                found = self.suggested.continuation(written[-_REACH:], len(written), min(most, room))
+                found = asked or self.suggested.continuation(written[-_REACH:], len(written), min(most, room))
                 proposed = len(found)
                 coming = [token for token, _ in tokens.peek(proposed)]
                 right = (guess == token for guess, token in zip(found, coming, strict=False))
             case None:
-                return 0
+                return 0, 0
         if proposed < 1:
-            return 0
+            return 0, 0
         accepted = sum(takewhile(bool, right))
         self.drafts += 1
         self.proposed_tokens += proposed
         self.accepted_tokens += accepted
-        return accepted
+        return proposed, accepted
 
-    def _cost(self) -> float:
-        """Of a pass, over that of one sequence without proposals."""
+    def _cost(self, proposed: int) -> float:
+        """Of a pass with so many proposals for each sequence, over that of one sequence without any."""
         if self.batch_cost:
             factor = self.batch_cost[min(self.in_flight, len(self.batch_cost)) - 1]
         else:
             factor = 1 + self.batch_growth * (self.in_flight - 1)
-        proposals = self.speculation.tokens if self.speculation is not None else 0
         contended = self.contention if self.beside is not None and self.beside.in_flight else 1.0
-        return (factor + self.proposal_growth * proposals * self.in_flight) * contended
+        return (factor + self.proposal_growth * proposed * self.in_flight) * contended
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    proposed: int
+    accepted: int
+    waits_s: float
+    """Seconds for which the draft is waited for before it."""
 
 
 class _Upcoming:

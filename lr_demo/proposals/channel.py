@@ -1,4 +1,5 @@
-"""Carries drafted tokens to the servers' processes on this machine: messages, dropped where nobody listens.
+"""Carries drafted tokens, and where more can be asked for, to the servers' processes on this machine: messages, dropped
+where nobody listens.
 
 Connections of whole messages (SOCK_SEQPACKET), for what they hold is bounded in bytes: of datagrams Linux keeps ten
 (`net.unix.max_dgram_qlen`), which a slow target reads more seldom than a draft writes.
@@ -11,9 +12,13 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.index import Accompanied, DraftedTokens
+
+Said = DraftedTokens | Accompanied
 
 _HEADER = struct.Struct("<QIIHH")
+_ADDRESS = 0xFFFF_FFFF
+"""Stands where drafted tokens have their offset: an address follows the anchor instead of tokens."""
 _MOST_TOKENS = 4096
 _MOST_BYTES = _HEADER.size + 4 * (_MOST_TOKENS + 64)
 _BUFFER_BYTES = 1 << 20
@@ -32,7 +37,7 @@ class Receiver:
         self._listener.listen()
         self._senders: list[socket.socket] = []
 
-    def drain(self) -> Iterator[DraftedTokens]:
+    def drain(self) -> Iterator[Said]:
         """What has come since the last time; never waits. Microseconds where nothing has."""
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -48,11 +53,11 @@ class Receiver:
             each.close()
         self._path.unlink(missing_ok=True)
 
-    def _read(self, sender: socket.socket) -> Iterator[DraftedTokens]:
+    def _read(self, sender: socket.socket) -> Iterator[Said]:
         try:
             while message := sender.recv(_MOST_BYTES):
-                if (drafted := _decode(message)) is not None:
-                    yield drafted
+                if (said := _decode(message)) is not None:
+                    yield said
         except BlockingIOError:
             return
         except OSError:
@@ -68,12 +73,12 @@ class Sender:
         self._folder = folder
         self._receivers: dict[Path, socket.socket] = {}
 
-    def send(self, drafted: DraftedTokens) -> None:
-        """Send tokens; returns at once, raises nothing."""
-        if drafted.offset == 0 or not self._receivers:  # a step begins: the server may have been started anew
+    def send(self, said: Said) -> None:
+        """Send it; returns at once, raises nothing."""
+        begins = isinstance(said, Accompanied) or said.offset == 0
+        if begins or not self._receivers:  # the server may have been started anew
             self._look()
-        for begin in range(0, max(1, len(drafted.tokens)), _MOST_TOKENS):
-            message = _encode(drafted, begin)
+        for message in _encode(said):
             for path, receiver in list(self._receivers.items()):
                 try:
                     receiver.send(message)
@@ -102,18 +107,26 @@ class Sender:
                 receiver.close()
 
 
-def _encode(drafted: DraftedTokens, begin: int) -> bytes:
-    tokens = drafted.tokens[begin : begin + _MOST_TOKENS]
-    offset = drafted.offset + begin
-    header = _HEADER.pack(drafted.step, drafted.prefix_length, offset, len(drafted.anchor), len(tokens))
-    return header + struct.pack(f"<{len(drafted.anchor) + len(tokens)}i", *drafted.anchor, *tokens)
+def _encode(said: Said) -> Iterator[bytes]:
+    anchor = struct.pack(f"<{len(said.anchor)}i", *said.anchor)
+    if isinstance(said, Accompanied):
+        address = said.draft.encode()
+        yield _HEADER.pack(said.name, said.prefix_length, _ADDRESS, len(said.anchor), len(address)) + anchor + address
+        return
+    for begin in range(0, max(1, len(said.tokens)), _MOST_TOKENS):
+        tokens = said.tokens[begin : begin + _MOST_TOKENS]
+        header = _HEADER.pack(said.step, said.prefix_length, said.offset + begin, len(said.anchor), len(tokens))
+        yield header + anchor + struct.pack(f"<{len(tokens)}i", *tokens)
 
 
-def _decode(message: bytes) -> DraftedTokens | None:
+def _decode(message: bytes) -> Said | None:
     """None where this is none of ours."""
     try:
-        step, prefix_length, offset, anchored, count = _HEADER.unpack_from(message)
-        numbers = struct.unpack_from(f"<{anchored + count}i", message, _HEADER.size)
-    except struct.error:
+        name, prefix_length, offset, anchored, count = _HEADER.unpack_from(message)
+        anchor = struct.unpack_from(f"<{anchored}i", message, _HEADER.size)
+        begin = _HEADER.size + 4 * anchored
+        if offset == _ADDRESS:
+            return Accompanied(name, prefix_length, anchor, message[begin : begin + count].decode())
+        return DraftedTokens(name, prefix_length, anchor, offset, struct.unpack_from(f"<{count}i", message, begin))
+    except (struct.error, UnicodeDecodeError):
         return None
-    return DraftedTokens(step, prefix_length, numbers[:anchored], offset, numbers[anchored:])

@@ -28,6 +28,24 @@ class DraftedTokens:
     """None at all: the step counts no longer, and is forgotten."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accompanied:
+    """A sequence for which the draft is to be asked, between two passes of the target, what follows."""
+
+    name: int
+    """As a step's."""
+    prefix_length: int
+    """Tokens of the sequence when this was said, its prompt included."""
+    anchor: tuple[int, ...]
+    """The last of these, at most `ANCHOR`."""
+    draft: str = ""
+    """Address of the draft's server, a llama.cpp one; empty: it is to be asked no longer."""
+
+    def begins(self, ending: Sequence[int], length: int) -> bool:
+        """Whether a sequence of `length` tokens with this ending is that one, however far it has come."""
+        return _goes_through(ending, length, self.prefix_length, self.anchor)
+
+
 @dataclass(slots=True)
 class _Step:
     prefix_length: int
@@ -37,9 +55,7 @@ class _Step:
 
     def continues(self, ending: Sequence[int], length: int) -> bool:
         """Whether a sequence of `length` tokens with this ending goes through this step's prefix."""
-        before = length - len(ending)
-        end, start = self.prefix_length - before, self.prefix_length - self.anchored - before
-        return start >= 0 and end <= len(ending) and list(ending[start:end]) == self.text[: self.anchored]
+        return _goes_through(ending, length, self.prefix_length, self.text[: self.anchored])
 
 
 class DraftedSteps:
@@ -114,6 +130,13 @@ class DraftedSteps:
                 self._places[tail] = left
             else:
                 del self._places[tail]
+
+
+def _goes_through(ending: Sequence[int], length: int, prefix_length: int, anchor: Sequence[int]) -> bool:
+    """Whether a sequence of `length` tokens with this ending has this anchor at the end of a prefix of that length."""
+    end = prefix_length - (length - len(ending))
+    start = end - len(anchor)
+    return start >= 0 and end <= len(ending) and list(ending[start:end]) == list(anchor)
 
 
 def _common_end(ending: Sequence[int], text: Sequence[int], place: int) -> int:

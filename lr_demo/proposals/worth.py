@@ -1,11 +1,13 @@
 """How many proposals pay: what a pass of the target costs by its tokens, and how often proposals are right.
 
 Verifying a proposal is not free where a pass is bound by computing: on a processor nine tokens cost twice one. Costs
-are a straight line through the last passes, acceptance is that of a proposal whose forerunners were right.
+are a straight line through the last passes, acceptance is that of a proposal whose forerunners were right. Where a
+proposal has to be drafted first, while the target waits, that is a cost of it too.
 """
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from statistics import StatisticsError, linear_regression
 
 from lr_demo.mean import Mean
@@ -14,6 +16,8 @@ _PASSES = 48
 """So many of the last passes count."""
 _FEWEST = 4
 """Passes that a line needs."""
+_FIRST = (3, 8)
+"""Proposals that are drafted in turn until there is one."""
 _TRIED = 100.0
 """Acceptance is the mean over about so many proposals, …"""
 _ASSUMED = (3.0, 4.0)
@@ -26,6 +30,10 @@ class Worth:
     def __init__(self) -> None:
         self._passes: deque[tuple[int, float]] = deque(maxlen=_PASSES)
         """Tokens verified and seconds taken."""
+        self._line: tuple[float, float] | None = None
+        """Seconds of one token more and of a pass without any, as the last passes tell; None where they do not."""
+        self._known: tuple[float, float] | None = None
+        """The same as it was last told."""
         self._accepted = Mean(_TRIED)
 
     @property
@@ -39,16 +47,31 @@ class Worth:
         self._passes.append((sum(1 + proposed for proposed, _ in sequences), seconds))
         for proposed, accepted in sequences:
             self._accepted.add(accepted, min(proposed, accepted + 1))
+        self._line = None
+        if len(self._passes) >= _FEWEST:
+            with suppress(StatisticsError):  # all had as many tokens
+                each, base = linear_regression(*zip(*self._passes, strict=True))
+                self._line = self._known = max(0.0, each), base
 
     def take(self, offered: Sequence[int]) -> list[int]:
         """Of so many proposals for each sequence, how many make the tokens of the next pass cheapest.
 
         All, while passes were too few or too much alike to tell what one more costs.
         """
-        try:
-            each, base = linear_regression(*zip(*self._passes, strict=True)) if len(self._passes) >= _FEWEST else (0, 0)
-        except StatisticsError:  # all had as many tokens
-            return list(offered)
+        return self._deepest(offered, *self._line) if self._line is not None else list(offered)
+
+    def draft(self, most: int, request_s: float, token_s: float) -> int:
+        """How many proposals to have drafted for a sequence alone, at so many seconds for all of them and for each.
+
+        One at least, for what is not tried cannot be known to have become better.
+        """
+        if self._known is None:
+            return min(most, _FIRST[len(self._passes) % len(_FIRST)])
+        each, base = self._known
+        return max(min(most, 1), self._deepest([most], each + token_s, base + request_s - token_s)[0])
+
+    def _deepest(self, offered: Sequence[int], each: float, base: float) -> list[int]:
+        """Proposals are taken, the likeliest first, as long as one more makes the mean token cheaper."""
         tokens = expected = float(len(offered))
         taken = [0] * len(offered)
         chance = 1.0

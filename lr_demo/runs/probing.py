@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from lr_demo.config import LlamaCppServer, Mode, Profile, RunSettings, VllmServer
@@ -59,7 +60,7 @@ async def probe_profile(
         seconds=found.seconds,
         simulated=profile.simulated,
         verifier=settings.verifier.value,
-        costs=found.costs,
+        costs=replace(found.costs, drafts_between=profile.drafts_between),
         proposals=proposals,
         drafted=drafted,
         tokens_a_pass=found.tokens_a_pass,

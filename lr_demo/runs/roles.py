@@ -139,7 +139,8 @@ def speculation_in_words(profile: Profile, settings: RunSettings) -> str:
         case EagleSpeculation(model=model, tokens=tokens):
             return f"EAGLE-3 {model}, {tokens} tokens"
         case DraftedSpeculation(tokens=tokens) if settings.proposals is Proposals.DRAFTED:
-            return f"drafted steps, up to {tokens} tokens"
+            by = "asked between passes, " if profile.drafts_between and not settings.mode.drafts_steps else ""
+            return f"drafted {'text' if by else 'steps'}, {by}up to {tokens} tokens"
         case DraftedSpeculation(ngram_tokens=tokens, lookup=lookup):
             return f"n-gram, {tokens} tokens, lookup {lookup}"
         case SimulatedSpeculation(tokens=tokens, acceptance=acceptance):
@@ -212,6 +213,7 @@ class Casting:
             memory=self._recalled(settings),
             proposes=settings.mode.speculates_tokens and self._proposes(players["target"]),
             takes_drafted=_drafts_tokens(self._profile, settings),
+            drafts_between=self._profile.drafts_between,
             reason=reason,
         )
 

@@ -283,7 +283,7 @@ def applicable(controls: Controls, profile: Profile, mode: Mode, verifier: Verif
         for name in ("lookahead", "width", "schedule")
     }
     updates |= {getattr(controls, name): gr.update(visible=scores) for name in ("score_method", "first_target_steps")}
-    updates[controls.proposals] = gr.update(visible=mode.may_speculate_tokens and profile.takes_drafted_steps)
+    updates[controls.proposals] = gr.update(visible=mode.may_speculate_tokens and profile.proposes_either)
     updates[controls.remeasure] = gr.update(visible=mode is not Mode.AUTOREGRESSIVE)
     updates[controls.threshold] = gr.update(**_threshold(mode, verifier, None))
     return updates

@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lr_demo.config import DraftedSpeculation, Mode, Proposals, RunSettings, SimulatedSpeculation, VerifierKind
+from lr_demo.config import (
+    DraftedSpeculation,
+    Drafting,
+    Mode,
+    Proposals,
+    RunSettings,
+    SimulatedSpeculation,
+    VerifierKind,
+)
 from lr_demo.decoding.engine import Cast, decode
 from lr_demo.decoding.memory import Memory
 from lr_demo.errors import ModelError
@@ -104,6 +112,8 @@ class Scene:
             self.memory,
             proposes=self.speculation is not None and not drafted,
             takes_drafted=drafted and suggests and settings.proposals is Proposals.DRAFTED,
+            drafts_between=isinstance(self.speculation, DraftedSpeculation)
+            and self.speculation.drafting is Drafting.BETWEEN,
         )
         clock = asyncio.get_running_loop().time
         began = clock()

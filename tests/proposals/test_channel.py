@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.proposals.channel import Receiver, Sender
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.proposals.channel import Receiver, Said, Sender
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 
 STEP = DraftedTokens(2**64 - 1, 32_000, (151_643, 7), 0, tuple(range(100)))
 
@@ -28,10 +28,14 @@ def sender(folder: Path) -> Iterator[Sender]:
 
 def test_what_is_sent_arrives_in_order_and_only_once(folder: Path, sender: Sender) -> None:
     receiver = Receiver(folder)
-    more = DraftedTokens(5, 0, (), 3, ())
-    sender.send(STEP)
-    sender.send(more)
-    assert list(receiver.drain()) == [STEP, more]
+    others: list[Said] = [
+        DraftedTokens(5, 0, (), 3, ()),
+        Accompanied(6, 9, (1, 2), "http://127.0.0.1:1"),
+        Accompanied(6, 9, ()),
+    ]
+    for each in (STEP, *others):
+        sender.send(each)
+    assert list(receiver.drain()) == [STEP, *others]
     assert list(receiver.drain()) == []
     receiver.close()
 
@@ -39,7 +43,7 @@ def test_what_is_sent_arrives_in_order_and_only_once(folder: Path, sender: Sende
 def test_a_long_step_comes_in_parts_that_join(folder: Path, sender: Sender) -> None:
     receiver = Receiver(folder)
     sender.send(DraftedTokens(1, 10, (3,), 7, tuple(range(5000))))
-    parts = list(receiver.drain())
+    parts = [part for part in receiver.drain() if isinstance(part, DraftedTokens)]
     assert [token for part in parts for token in part.tokens] == list(range(5000))
     assert [part.offset for part in parts] == [7, 7 + len(parts[0].tokens)]
     receiver.close()

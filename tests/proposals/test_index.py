@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lr_demo.proposals.index import ANCHOR, DraftedSteps, DraftedTokens
+from lr_demo.proposals.index import ANCHOR, Accompanied, DraftedSteps, DraftedTokens
 
 PROMPT = list(range(100, 140))
 
@@ -69,6 +69,15 @@ def test_another_sequence_with_the_same_end_gets_nothing() -> None:
     assert continuation(steps, other) == []
     assert continuation(steps, [5, *PROMPT, 1, 2]) == []
     assert continuation(steps, PROMPT[-2:]) == []
+
+
+def test_a_sequence_is_known_by_how_it_began_however_far_it_has_come() -> None:
+    known = Accompanied(1, len(PROMPT), tuple(PROMPT[-ANCHOR:]))
+    for more in ([], [1], list(range(40))):
+        assert known.begins([*PROMPT, *more], len(PROMPT) + len(more))
+    assert not known.begins([*PROMPT[1:], 1], len(PROMPT))
+    assert not known.begins(PROMPT[:-1], len(PROMPT) - 1)
+    assert not known.begins([1] * 8, len(PROMPT) + 100)  # too far back to be seen
 
 
 def test_of_two_steps_for_one_prefix_the_one_that_agrees_is_followed() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lr_demo.proposals.asking import Asking
 from lr_demo.proposals.channel import Sender
 from lr_demo.proposals.environment import ProposerOptions
-from lr_demo.proposals.index import ANCHOR, DraftedTokens
+from lr_demo.proposals.index import ANCHOR, Accompanied, DraftedTokens
 from lr_demo.proposals.vllm_proposer import DraftedStepProposer
 
 LONGEST = 64
@@ -83,6 +84,35 @@ def test_without_a_channel_it_still_proposes(monkeypatch: pytest.MonkeyPatch) ->
     assert proposed(proposer, [1, 2, 3, 4, 1, 2, 3], [1, 2, 3, 4, 5, 2, 3]) == [[4, 1], []]
     tell(monkeypatch, ProposerOptions(None, ngram_tokens=0))
     assert proposed(DraftedStepProposer(Config(Speculative(), Model())), [1, 2, 3, 1, 2]) == [[]]
+
+
+class Draft:
+    """Stands for the draft's server: counts on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[str, list[int], int]] = []
+        monkeypatch.setattr(Asking, "continuation", self.continuation)
+
+    def continuation(self, address: str, sequence: list[int], most: int) -> list[int]:
+        self.asked.append((address, sequence, most))
+        return [sequence[-1] + 1 + n for n in range(most)]
+
+
+def test_a_sequence_that_is_accompanied_and_alone_gets_what_the_draft_says_when_asked(
+    sender: Sender, proposer: DraftedStepProposer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, sequence = Draft(monkeypatch), list(range(20))
+    known = Accompanied(1, 20, tuple(sequence[-ANCHOR:]), "http://draft")
+    sender.send(known)
+    assert proposed(proposer, sequence) == [[20, 21, 22]]
+    assert proposed(proposer, [*sequence, 50]) == [[51, 52, 53, 54]]
+    assert draft.asked[1] == ("http://draft", [*sequence, 50], 4)
+    assert proposed(proposer, [5, *sequence]) == [[]]
+    assert proposed(proposer, sequence, [*sequence, 60]) == [[], []]
+    assert proposed(proposer, sequence, sampled=False) == [[]]
+    sender.send(Accompanied(1, 20, known.anchor))
+    assert proposed(proposer, sequence) == [[]]
+    assert len(draft.asked) == 2
 
 
 def test_a_fault_of_its_own_costs_only_the_proposals(proposer: DraftedStepProposer) -> None:

@@ -38,6 +38,32 @@ def test_most_passes_take_about_as_many_as_are_best(base: float, each: float, ri
     assert len(near) > 0.75 * len(taken)
 
 
+def drafted(base: float, each: float, right: float, request_s: float, token_s: float, count: int = 300) -> list[int]:
+    """Proposals drafted before each pass, where the draft has to be waited for."""
+    worth, dice, taken = Worth(), random.Random(2), []
+    for _ in range(count):
+        most = worth.draft(16, request_s, token_s)
+        accepted = next((n for n in range(most) if dice.random() >= right), most)
+        worth.passed((base + each * (1 + most)) * dice.uniform(0.95, 1.05), [(most, accepted)])
+        taken.append(most)
+    return taken
+
+
+@pytest.mark.parametrize(("base", "each", "request_s", "token_s"), [(0.35, 0.02, 0.05, 0.03), (0.07, 0.01, 0.02, 0.02)])
+@pytest.mark.parametrize("right", [0.3, 0.6, 0.85])
+def test_where_the_draft_is_waited_for_about_as_much_is_drafted_as_is_best(
+    base: float, each: float, request_s: float, token_s: float, right: float
+) -> None:
+    def rate(proposals: int) -> float:
+        seconds = base + each * (1 + proposals) + request_s + token_s * proposals
+        return sum(right**n for n in range(proposals + 1)) / seconds
+
+    taken = drafted(base, each, right, request_s, token_s)[100:]
+    best = max(map(rate, range(1, 17)))
+    assert sum(rate(k) for k in taken) / len(taken) > 0.93 * best
+    assert min(taken) >= 1
+
+
 def test_all_are_taken_while_nothing_is_known() -> None:
     assert Worth().take([3, 0, MOST]) == [3, 0, MOST]
 

@@ -42,9 +42,12 @@ def test_the_profiles_for_processors_fit_twelve_gigabytes(name: str, tmp_path: P
 
 
 def test_a_server_on_demand_that_has_no_room_beside_the_others_is_told_not_refused(tmp_path: Path) -> None:
-    plan = planned(load_profile("cpu"), tmp_path, gpus=0, memory=12 * 10**9)
+    cpu = load_profile("cpu")
+    second = cpu.servers["target"].model_copy(update={"on_demand": True})
+    both = cpu.model_copy(update={"servers": {**cpu.servers, "second": second}})
+    plan = planned(both, tmp_path, gpus=0, memory=12 * 10**9)
     assert any("with those that start on demand, the servers on the processor do not fit" in n for n in plan.notes)
-    assert not planned(load_profile("cpu"), tmp_path, gpus=0, memory=64 * 10**9).notes
+    assert not planned(both, tmp_path, gpus=0, memory=64 * 10**9).notes
 
 
 @pytest.mark.parametrize("name", ON_GPUS)

@@ -4,8 +4,8 @@ import math
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from lr_demo.models.protocol import Chunk, GenerationRequest, Message
-from lr_demo.proposals.index import DraftedTokens
+from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Message
+from lr_demo.proposals.index import Accompanied, DraftedTokens
 
 
 @dataclass
@@ -27,6 +27,9 @@ class ScriptedJudge:
 
     def suggest(self, drafted: DraftedTokens) -> None:
         """It takes none."""
+
+    def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
+        """It asks none."""
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         self.asked.append("".join(map(chr, prompt)))

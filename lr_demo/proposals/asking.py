@@ -1,0 +1,79 @@
+"""Asks the draft's server, from inside the target's, how a sequence goes on: while it writes the target waits."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from lr_demo.mean import Mean
+
+_PATIENCE_S = 2.0
+"""An answer that takes longer is not waited for. A handful of tokens takes a quarter of a second on two cores."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
+"""After a failure the draft is left alone for so long; doubled each time."""
+_KEPT = 50.0
+"""Times are means over about so many answers."""
+_logger = logging.getLogger(__name__)
+
+
+class _Timings(BaseModel):
+    predicted_ms: float
+
+
+class _Answer(BaseModel):
+    tokens: list[int]
+    timings: _Timings
+
+
+class Asking:
+    """The draft's servers, on llama.cpp. One that fails costs `_PATIENCE_S` now and then, and never an answer."""
+
+    def __init__(self) -> None:
+        self._client = httpx.Client(timeout=_PATIENCE_S, trust_env=False)
+        self._pause, self._away_until = _FIRST_PAUSE_S, 0.0
+        self._token, self._request = Mean(_KEPT), Mean(_KEPT)
+
+    @property
+    def token_s(self) -> float:
+        """Seconds of a drafted token as it was lately; 0 before the first."""
+        return self._token.value(0.0)
+
+    @property
+    def request_s(self) -> float:
+        """Seconds of an answer over those of its tokens: reading what the target wrote, and the way there and back."""
+        return self._request.value(0.0)
+
+    def continuation(self, address: str, sequence: Sequence[int], most: int) -> list[int]:
+        """What the draft writes behind a sequence of token ids: the likeliest, at most so many; none where it fails."""
+        began = time.monotonic()
+        if most < 1 or began < self._away_until:
+            return []
+        body = {
+            "prompt": list(sequence),
+            "n_predict": most,
+            "temperature": 0,
+            "cache_prompt": True,
+            "return_tokens": True,
+        }
+        try:
+            answer = self._client.post(f"{address}/completion", json=body).raise_for_status()
+            told = _Answer.model_validate_json(answer.content)
+        except (httpx.HTTPError, ValidationError) as error:
+            _logger.warning(
+                "the draft at %s does not answer, for %g s it is not asked: %s", address, self._pause, error
+            )
+            self._away_until = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+            return []
+        self._pause = _FIRST_PAUSE_S
+        if told.tokens:
+            writing = told.timings.predicted_ms / 1000
+            self._token.add(writing / len(told.tokens))
+            self._request.add(max(0.0, time.monotonic() - began - writing))
+        return told.tokens[:most]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
