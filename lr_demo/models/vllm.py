@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from pydantic import BaseModel
 
-from lr_demo.errors import ModelError
+from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.models.connection import Connection
 from lr_demo.models.dialect import Delta, as_chat
 from lr_demo.models.protocol import Finish, GenerationRequest, Message
@@ -61,6 +61,8 @@ class Vllm:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._reserved: dict[str, bool] = {}
+        self._names_tokens = True
+        """Whether it tells log-probabilities of tokens that are named."""
 
     async def context_length(self) -> int:
         models = (await self._connection.get("/models", _Models)).data
@@ -88,11 +90,27 @@ class Vllm:
                     yield Delta(choice.token_ids or (), choice.text, self._finish(choice))
 
     async def next_token(self, prompt: Sequence[int], candidates: Collection[int]) -> Mapping[int, float]:
+        """A server that speculates on tokens answers no question about named ones (vLLM 0.32: "list index out of
+        range"): it is asked for the likeliest from then on.
+        """
+        if self._names_tokens:
+            try:
+                return await self._likely(prompt, {"logprob_token_ids": list(candidates)})
+            except RequestRefused:
+                raise
+            except ModelError:
+                told = await self._likely(prompt, {})
+                self._names_tokens = False
+                return told
+        return await self._likely(prompt, {})
+
+    async def _likely(self, prompt: Sequence[int], named: Mapping[str, object]) -> Mapping[int, float]:
+        """Log-probabilities of the likeliest next tokens, or of the named ones."""
         body = self._completion(prompt, 1) | {
             "temperature": 0.0,
-            "logprobs": 20,  # what a server that knows no `logprob_token_ids` tells of
-            "logprob_token_ids": list(candidates),
+            "logprobs": 20,  # as many as any server tells of
             "return_tokens_as_token_ids": True,
+            **named,
         }
         told: dict[int, float] = {}
         async with aclosing(self._connection.stream("/v1/completions", body, _Event)) as events:

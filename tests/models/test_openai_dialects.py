@@ -343,6 +343,29 @@ def test_vllm_tells_the_log_probability_of_each_choice() -> None:
     assert found == {"a": -0.5, "b": -1.5}
 
 
+def test_vllm_that_fails_on_named_tokens_is_asked_for_the_likeliest() -> None:
+    """As one does that speculates on tokens."""
+    told = {"token_id:8": -0.5, "token_id:1": -9.0}
+    event = {"choices": [{"text": "a", "finish_reason": "length", "logprobs": {"top_logprobs": [told]}}]}
+    failure = {"error": {"message": "list index out of range", "code": 500}}
+    routes = vllm(Stream([])) | {
+        "/v1/completions": lambda body: Stream([failure if "logprob_token_ids" in body else event]),
+        "/tokenize": lambda body: Answer({"tokens": [8 if body["prompt"] == "a" else 9]}),
+    }
+
+    async def run() -> list[Body]:
+        async with stub_server(routes) as stub:
+            model = OpenAIModel(stub.endpoint("vllm"))
+            try:
+                for _ in range(2):
+                    assert await model.choose([8], ("a", "b")) == {"a": -0.5, "b": -math.inf}
+                return stub.bodies("/v1/completions")
+            finally:
+                await model.close()
+
+    assert ["logprob_token_ids" in body for body in asyncio.run(run())] == [True, False, False]
+
+
 def test_llama_cpp_does_not_know_an_unlikely_choice() -> None:
     likely = {"id": 1, "logprob": -0.1, "top_logprobs": [{"id": 1, "logprob": -0.1}, {"id": 8, "logprob": -0.5}]}
     events = [llama_event([1], "Hi", 1) | {"completion_probabilities": [likely]}, llama_end("limit", 1)]

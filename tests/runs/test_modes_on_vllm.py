@@ -1,4 +1,7 @@
-"""LR+SD and SD end to end on real vLLM servers: SmolLM2 plain, with n-gram proposals, and with drafted steps."""
+"""LR+SD and SD end to end on real vLLM servers: SmolLM2 plain, with n-gram proposals, and with drafted steps.
+
+In SD with the latter, vLLM asks a draft on llama.cpp between its passes.
+"""
 
 import asyncio
 import time
@@ -29,10 +32,13 @@ description: SmolLM2 on vLLM in every role
 servers:
   target:
     {{engine: endpoint, base_url: "{0.base_url}", model: {0.model}, family: {0.family}, tokenizer: {0.vocabulary}}}
+  draft:
+    {{engine: endpoint, base_url: "{1.base_url}", model: {1.model}, family: {1.family}, tokenizer: {1.vocabulary},
+      dialect: {1.dialect}}}
   speculative:
     {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true,
-      speculation: {1}}}
-roles: {{target: target, speculative_target: speculative, draft: target, judge: target}}
+      speculation: {2}}}
+roles: {{target: target, speculative_target: speculative, draft: draft, judge: target}}
 """
 PROMPT = "Write the numbers from one to twenty as words, one on each line, then once more."
 PLAN = RunSettings(verifier=VerifierKind.EXACT, temperature=0, max_tokens=80, step_cap=24, lookahead=2)
@@ -45,12 +51,19 @@ pytestmark = [
 
 
 @pytest.fixture(
-    scope="module", params=["{method: ngram}", "{method: drafted, ngram_tokens: 2}"], ids=["ngram", "drafted"]
+    scope="module",
+    params=[
+        ("{method: ngram}", "vllm_endpoint"),
+        ("{method: drafted, drafting: between, ngram_tokens: 2}", "llamacpp_endpoint"),
+    ],
+    ids=["ngram", "drafted"],
 )
 def manager(
     vllm_endpoint: Endpoint, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunManager]:
-    profile = parse_profile(PROFILE.format(vllm_endpoint, request.param), "smol-vllm.yaml")
+    speculation, draft = request.param
+    text = PROFILE.format(vllm_endpoint, request.getfixturevalue(draft), speculation)
+    profile = parse_profile(text, "smol-vllm.yaml")
     with RunManager(profile, tmp_path_factory.mktemp("traces"), hardware="a test machine") as manager:
         yield manager
 

@@ -1,11 +1,13 @@
 """vLLM with a draft model of the catalogue inside: fetched, converted, started, its proposals counted, and sampled."""
 
 import asyncio
+import math
 
 import httpx
 import pytest
 
 from lr_demo.config import DraftModelSpeculation
+from lr_demo.models.openai_compatible import OpenAIModel
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.telemetry import read_metrics
 from tests.engines import SMOL, VLLM_SMOL, one_server
@@ -22,10 +24,24 @@ def test_a_draft_model_of_the_catalogue_proposes_tokens_inside_vllm() -> None:
         assert _answer(endpoint, temperature=0.7, top_p=1e-6) == greedy
         assert _answer(endpoint, temperature=0.01) == greedy
         assert _answer(endpoint, temperature=1.5, seed=1) != greedy
+        chosen = asyncio.run(_choice(endpoint))
+        assert chosen[" five"] > chosen[" six"] > math.log(0.01)
     assert counted.proposed_tokens >= 3
     assert (
         counted.accepted_tokens >= 0.7 * counted.proposed_tokens
     )  # the same model proposes; the last ones are cut off
+
+
+async def _choice(endpoint: Endpoint) -> dict[str, float]:
+    """As a judge is asked; twice, for the second question is put otherwise."""
+    model = OpenAIModel(endpoint)
+    try:
+        prompt = await model.encode("One, two, three, four,")
+        first = await model.choose(prompt, (" five", " six"))
+        assert await model.choose(prompt, (" five", " six")) == pytest.approx(first, abs=0.01)
+        return first
+    finally:
+        await model.close()
 
 
 def _answer(endpoint: Endpoint, **sampling: float) -> str:
