@@ -78,6 +78,13 @@ it nothing but, where cores are shared, the time of the proof."""
 PROOF_TOKENS = 4
 """A draft that writes so many is back. One alone proves little: a stream may break off behind it."""
 
+# A draft that the target's server asks between two passes, while every answer there waits.
+
+ASKED_DRAFT_S = 2.0
+"""An answer that takes longer is not waited for: a handful of tokens takes a quarter of a second on two cores."""
+FIRST_ASKED_PAUSE_S, LONGEST_ASKED_PAUSE_S = 2.0, 64.0
+"""A draft that does not answer is left alone for so long; doubled each time."""
+
 # The fleet and its servers.
 
 HEALTH_PERIOD_S = 10.0

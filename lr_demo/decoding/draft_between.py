@@ -50,9 +50,9 @@ class DraftBetween:
         self._tell()
 
     async def run(self) -> None:
-        """Until cancelled; it may be run again later."""
+        """Until cancelled; it may be run again later. First the draft reads the prompt: nobody is to wait for that."""
         try:
-            await self._draft_text.catch_up()
+            await self._draft_text.prove()
         except ModelError as error:
             self._draft.lost(str(error))
         self._running = True

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from lr_demo import limits
 from lr_demo.mean import Mean
 
-_PATIENCE_S = 2.0
-"""An answer that takes longer is not waited for. A handful of tokens takes a quarter of a second on two cores."""
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
-"""After a failure the draft is left alone for so long; doubled each time."""
 _KEPT = 50.0
 """Times are means over about so many answers."""
 _logger = logging.getLogger(__name__)
@@ -28,11 +25,11 @@ class _Answer(BaseModel):
 
 
 class Asking:
-    """The draft's servers, on llama.cpp. One that fails costs `_PATIENCE_S` now and then, and never an answer."""
+    """The draft's servers, on llama.cpp. One that fails costs time now and then, as limited, and never an answer."""
 
     def __init__(self) -> None:
-        self._client = httpx.Client(timeout=_PATIENCE_S, trust_env=False)
-        self._pause, self._away_until = _FIRST_PAUSE_S, 0.0
+        self._client = httpx.Client(timeout=limits.ASKED_DRAFT_S, trust_env=False)
+        self._pause, self._away_until = limits.FIRST_ASKED_PAUSE_S, 0.0
         self._token, self._request = Mean(_KEPT), Mean(_KEPT)
 
     @property
@@ -65,9 +62,9 @@ class Asking:
                 "the draft at %s does not answer, for %g s it is not asked: %s", address, self._pause, error
             )
             self._away_until = time.monotonic() + self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+            self._pause = min(2 * self._pause, limits.LONGEST_ASKED_PAUSE_S)
             return []
-        self._pause = _FIRST_PAUSE_S
+        self._pause = limits.FIRST_ASKED_PAUSE_S
         if told.tokens:
             writing = told.timings.predicted_ms / 1000
             self._token.add(writing / len(told.tokens))

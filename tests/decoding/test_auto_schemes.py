@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from lr_demo.config import DraftedSpeculation, Mode, Proposals, SimulatedSpeculation, VerifierKind
+from lr_demo.config import DraftedSpeculation, Drafting, Mode, Proposals, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.memory import Memory
 from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered, SettingChosen
 from lr_demo.models.simulated import Failure
@@ -135,6 +135,18 @@ def test_the_draft_writes_ahead_of_plain_decoding_where_lookahead_has_no_room(ce
 def test_a_draft_that_slows_the_target_by_more_than_it_helps_is_switched_off(cell: Cell) -> None:
     outcome = run(cell.scene(60, 1), Mode.AUTO)
     assert steps(outcome, [event for event in chosen(outcome) if not event.drafted]) > 40
+
+
+@pytest.mark.parametrize("identical", [1.0, 0.0])
+def test_a_draft_on_the_target_s_cores_is_asked_between_passes_as_long_as_that_pays(identical: float) -> None:
+    """As on two cores: a batch costs a sequence each, and whoever writes beside the target slows it down."""
+    between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
+    scene = Cell(0.9, identical, LINEAR, 0.08, 0.4, contention=2.0, speculation=between).scene(60, 1)
+    outcome = run(scene, Mode.AUTO)
+    assert pace(outcome) > (1.5 if identical else NEAR) * pace(alone(scene))
+    asked = [event for event in chosen(outcome) if event.drafted and not event.lookahead]
+    assert (steps(outcome, asked) > 40) == (identical == 1.0)
+    assert outcome.target.accompanied == {}
 
 
 def test_lookahead_takes_drafted_proposals_along_where_both_win() -> None:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from lr_demo.proposals import asking
+from lr_demo import limits
 from lr_demo.proposals.asking import Asking
 from lr_demo.serving.endpoint import Endpoint
 
@@ -92,12 +92,12 @@ def test_a_draft_that_fails_is_left_alone_for_a_while(
     assert ask.continuation(draft.address, [1], 3) == []
     assert len(draft.asked) == 1
     draft.answer = works
-    moment += 60
+    moment += limits.FIRST_ASKED_PAUSE_S + 1
     assert ask.continuation(draft.address, [1], 3) == [7, 8, 9]
 
 
 def test_a_draft_that_hangs_or_is_gone_is_not_waited_for(draft: Draft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(limits, "ASKED_DRAFT_S", 0.1)
     draft.speak.clear()
     for address in (draft.address, "http://127.0.0.1:1"):
         ask = Asking()
