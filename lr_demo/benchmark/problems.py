@@ -217,6 +217,12 @@ async def run_to_end(manager: RunManager, question: str, settings: RunSettings) 
     return race
 
 
+async def read_prompt(manager: RunManager, question: str, settings: Iterable[RunSettings]) -> None:
+    """A run of one token with each of these settings: whichever came first would read the prompt for the others."""
+    for each in settings:
+        await run_to_end(manager, question, each.model_copy(update={"max_tokens": 1}))
+
+
 def graded(problem: Problem, scheme: Scheme, race: Race) -> Row:
     """A run that has ended, with whether its answer is right."""
     summary = race.summary()
@@ -243,8 +249,7 @@ async def _solve_all(
     await show_fleet(console, manager.follow_fleet())
     for number, problem in enumerate(problems, start=1):
         missing = [scheme for scheme in settings if (problem.question, scheme) not in done]
-        for scheme in missing:  # all read its prompt now: the first one would do it for the others
-            await run_to_end(manager, problem.question, settings[scheme].model_copy(update={"max_tokens": 1}))
+        await read_prompt(manager, problem.question, [settings[scheme] for scheme in missing])
         for scheme in missing:
             row = graded(problem, scheme, await run_to_end(manager, problem.question, settings[scheme]))
             kept.append(row)

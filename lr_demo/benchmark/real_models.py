@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from lr_demo.benchmark.problems import SETTINGS, Problem, Row, Scheme, Totals, graded, run_to_end, totals
+from lr_demo.benchmark.problems import (
+    SETTINGS,
+    Problem,
+    Row,
+    Scheme,
+    Totals,
+    graded,
+    read_prompt,
+    run_to_end,
+    totals,
+)
 from lr_demo.config import DraftedSpeculation, EndpointServer, Profile, RunSettings, parse_settings
 from lr_demo.errors import ServingError
 from lr_demo.events import RunStatus
@@ -88,6 +98,7 @@ async def _measure(
         raise ServingError(manager.fleet_error)
     found.ready_s = time.monotonic() - began
     for problem in problems:
+        await read_prompt(manager, problem.question, settings.values())
         for scheme, chosen in settings.items():
             if scheme in found.why_not:
                 continue
