@@ -4,23 +4,26 @@ There the draft would slow the target down by as much as it writes beside it, an
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
+from lr_demo.decoding.step import in_time
 from lr_demo.decoding.suggesting import Accompaniment
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import LanguageModel
 
 _TOLD_AGAIN = 1024
 """Tokens after which the server is told anew which sequence it is: it looks back about twice as far."""
+_LOOKED_AT = 64
+"""Tokens after which it is looked whether the draft's server is still there."""
 
 
 class DraftBetween:
     """Has the draft asked about what the target writes. `run` it beside the target, and tell it what that is.
 
-    Needs a draft with the target's tokenizer. One that fails costs its proposals; the target's server finds out by
-    itself, and asks it again later.
+    Needs a draft with the target's tokenizer. One that fails costs its proposals: the target's server finds out by
+    itself, and asks it again later; here it is found out in order to be said.
     """
 
     def __init__(self, target: LanguageModel, draft_text: DraftText, draft: Attendance, prompt: Sequence[int]) -> None:
@@ -31,6 +34,9 @@ class DraftBetween:
         self._text = list(prompt)
         self._told = 0
         """Length of the text when the server was told of it."""
+        self._looked = len(self._text)
+        """Its length when it was last looked whether the draft is there."""
+        self._news = asyncio.Event()
         self._running = False
         self._accompaniment: Accompaniment | None = None
 
@@ -42,6 +48,9 @@ class DraftBetween:
         """The target wrote these tokens."""
         self._text += ids
         self._tell()
+        if len(self._text) - self._looked >= _LOOKED_AT:
+            self._looked = len(self._text)
+            self._news.set()
 
     def taken_back(self, tokens: int) -> None:
         """The target's last tokens do not count: it writes them again."""
@@ -52,16 +61,23 @@ class DraftBetween:
     async def run(self) -> None:
         """Until cancelled; it may be run again later. First the draft reads the prompt: nobody is to wait for that."""
         try:
-            await self._draft_text.prove()
-        except ModelError as error:
-            self._draft.lost(str(error))
-        self._running = True
-        self._tell()
-        try:
-            await asyncio.get_running_loop().create_future()
+            await self._sign(self._draft_text.prove())
+            self._running = True
+            while True:
+                self._tell()
+                self._news.clear()
+                await self._news.wait()
+                if not self._draft.away:
+                    await self._sign(in_time(self._draft_text.model, self._draft_text.model.encode("?")))
         finally:
             self._running = False
             self._rest()
+
+    async def _sign(self, answer: Awaitable[object]) -> None:
+        try:
+            await answer
+        except ModelError as error:
+            self._draft.lost(str(error))
 
     def _tell(self) -> None:
         """Say which sequence it is, or that it is none any more."""

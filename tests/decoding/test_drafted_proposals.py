@@ -1,8 +1,7 @@
 """Drafted steps as token proposals, on the simulated models in virtual time: nothing but the time changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import fields
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import takewhile
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from lr_demo.config import DraftedSpeculation, Drafting, Mode, Proposals, VerifierKind
 from lr_demo.errors import ModelError
 from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered
-from lr_demo.models.protocol import Chunk, GenerationRequest, Message
+from lr_demo.models.protocol import Chunk, GenerationRequest
 from lr_demo.models.simulated import Failure, SimulatedModel
 from lr_demo.models.story import SeededStory
 from tests.decoding.scene import Outcome, Scene, settings
@@ -68,23 +67,28 @@ def test_a_long_answer_stays_accompanied_to_its_end() -> None:
     assert counted.drafts + counted.accepted_tokens > 0.95 * len(outcome.answer_ids())
 
 
-def test_a_draft_that_is_away_at_first_is_asked_when_it_is_back() -> None:
-    class Late(SimulatedModel):
-        async def chat_prompt(self, messages: Sequence[Message]) -> list[int]:
-            if asyncio.get_running_loop().time() < 3:
-                raise ModelError("the draft is not there")
-            return await super().chat_prompt(messages)
+@pytest.mark.parametrize(("since", "until"), [(0, 3), (5, 30)], ids=["at first", "in between"])
+def test_a_draft_that_is_away_is_said_to_be_and_asked_when_it_is_back(
+    since: float, until: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server is away for a time; what it is asked by the target's does not come here."""
 
-    scene = Scene(ALIKE, speculation=BETWEEN, target_s=0.1, draft_s=0.01)
-    target, draft = scene.models()
-    late = Late(**{field.name: getattr(draft, field.name) for field in fields(SimulatedModel)})
-    scene.models = lambda: (target, late)  # type: ignore[method-assign]
-    outcome = run(scene, Mode.SPECULATIVE)
-    assert [type(event) for event in outcome.events if isinstance(event, RoleDegraded | RoleRecovered)] == [
-        RoleDegraded,
-        RoleRecovered,
-    ]
-    assert asyncio.run(target.count()).accepted_tokens > 0
+    def there(answer: Callable[..., Awaitable[list[int]]]) -> Callable[..., Awaitable[list[int]]]:
+        async def ask(model: SimulatedModel, what: object) -> list[int]:
+            if model.name == "draft" and since <= asyncio.get_running_loop().time() < until:
+                raise ModelError("the draft is not there")
+            return await answer(model, what)
+
+        return ask
+
+    for question in ("chat_prompt", "encode"):
+        monkeypatch.setattr(SimulatedModel, question, there(getattr(SimulatedModel, question)))
+    outcome = run(Scene(ALIKE, speculation=BETWEEN, target_s=0.1, draft_s=0.01), Mode.SPECULATIVE)
+    told = [event for event in outcome.events if isinstance(event, RoleDegraded | RoleRecovered)]
+    assert [(event.type, event.role) for event in told] == [("role_degraded", "draft"), ("role_recovered", "draft")]
+    assert told[1].t >= until
+    assert asyncio.run(outcome.target.count()).accepted_tokens > 100
+    assert outcome.tasks_left == 0
 
 
 @examples(max_examples=100, deadline=None)
