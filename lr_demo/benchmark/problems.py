@@ -15,6 +15,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 
@@ -83,6 +84,10 @@ class Row(BaseModel):
     settings: RunSettings
     right: bool
     summary: Summary
+    hardware: str = ""
+    """What it ran on, for people."""
+    measured_at: str = ""
+    """Wall-clock time, ISO 8601 with zone."""
 
     def repeats(self, profile: str, settings: Mapping[Scheme, RunSettings]) -> bool:
         """Whether a run with these settings would be this one again. One that did not finish may be tried again."""
@@ -157,9 +162,9 @@ def _rate(summaries: Iterable[Summary]) -> float | None:
     return sum(each.output_tokens for each in chosen) / seconds if seconds else None
 
 
-def as_table(results: list[Totals], title: str) -> Table:
+def as_table(results: list[Totals], title: str = "", box: Box = HEAVY_HEAD) -> Table:
     """The comparison, a line for each scheme."""
-    table = Table(title=title)
+    table = Table(title=title or None, box=box)
     for column in (
         "scheme",
         "right",
@@ -226,13 +231,15 @@ async def read_prompt(manager: RunManager, question: str, settings: Iterable[Run
 def graded(problem: Problem, scheme: Scheme, race: Race) -> Row:
     """A run that has ended, with whether its answer is right."""
     summary = race.summary()
-    right = correct(summary.final_answer, problem.answer)
+    started = race.run.state().started
     return Row(
         question=problem.question,
         scheme=scheme,
         settings=race.run.settings,
-        right=right,
+        right=correct(summary.final_answer, problem.answer),
         summary=summary,
+        hardware=started.hardware if started is not None else "",
+        measured_at=started.started_at if started is not None else "",
     )
 
 
