@@ -66,7 +66,8 @@ class Controls:
     proposals: gr.Radio
     score_method: gr.Radio
     first_target_steps: gr.Number
-    temperature: gr.Number
+    temperature: gr.Textbox
+    """A number or nothing, which Gradio's fields for numbers make 0."""
     seed: gr.Number
     max_tokens: gr.Number
     step_cap: gr.Number
@@ -86,6 +87,8 @@ class Controls:
             ConfigError: a value is out of range; says which and what is allowed.
         """
         given = {name: values[component] for name, component in self.settings().items()}
+        temperature = given["temperature"]
+        given["temperature"] = ("" if temperature is None else str(temperature).strip()) or None
         base = profile.defaults.model_copy(update={"temperature": None})
         return parse_settings(base, given)
 
@@ -105,6 +108,7 @@ class Controls:
             update = {**updates.get(component, gr.update()), **_offered(profile, settings).get(name, {})}
             updates[component] = {**update, "value": getattr(settings, name)}
         updates[self.threshold]["value"] = settings.effective_threshold
+        updates[self.temperature]["value"] = _in_words(settings.temperature)
         updates[self.rivals] = gr.update(**_rivals(profile, rivals))
         return updates
 
@@ -187,13 +191,12 @@ def build_controls(profile: Profile) -> Controls:
             label="Score read as",
         )
         first = gr.Number(defaults.first_target_steps, label="First steps by the target", precision=0, minimum=0)
-        temperature = gr.Number(
-            defaults.temperature,
+        temperature = gr.Textbox(
+            _in_words(defaults.temperature),
             label="Temperature",
             placeholder="the model family’s",
-            minimum=0,
-            maximum=2,
-            step=0.1,
+            info="0 to 2; 0 is greedy",
+            max_lines=1,
             elem_id="ll-temperature",
         )
         with gr.Row(elem_classes="ll-pair"):
@@ -241,6 +244,10 @@ def fitting(profile: Profile, settings: RunSettings) -> RunSettings:
         verifier = preferred.verifier if preferred.verifier in verifiers else verifiers[0]
         settings = settings.model_copy(update={"verifier": verifier, "threshold": None})
     return settings
+
+
+def _in_words(temperature: float | None) -> str:
+    return "" if temperature is None else f"{temperature:g}"
 
 
 def _examples(profile: Profile) -> Update:

@@ -181,6 +181,21 @@ def test_settings_out_of_range_are_refused_in_a_sentence(page: Page, site: str) 
     expect(page.locator(".ll-problem")).to_contain_text("max_tokens = 999999999")
 
 
+def test_a_blank_temperature_is_the_family_s_and_a_word_is_refused(page: Page, site: str) -> None:
+    visit(page, site)
+    open_advanced(page)
+    field = page.locator("#ll-temperature :is(input, textarea)")
+    expect(field).to_have_value("")
+    run(page)
+    expect(page.locator(".title .chips")).to_contain_text("family temperature")
+    field.fill("warm")
+    run(page)
+    expect(page.locator(".ll-problem")).to_contain_text("temperature = 'warm'")
+    field.fill("0.3")
+    run(page)
+    expect(page.locator(".title .chips")).to_contain_text("temperature 0.3")
+
+
 def test_controls_follow_the_mode(page: Page, site: str) -> None:
     visit(page, site)
     expect(page.get_by_label("Lookahead γ").first).to_be_visible()
