@@ -31,7 +31,7 @@ from lr_demo.run_state import StepKey
 class Autoregressive:
     """Decodes a prompt with one model; splits what arrives into steps only to show it.
 
-    A chunk is never split: one that completes a boundary belongs to the step whole.
+    A token is never split: one that completes a boundary belongs to the step whole.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Autoregressive:
             max_tokens=self._settings.max_tokens - self._before - len(self._accepted),
             sampling=self._sampling,
             seed=request_seed(self._settings.seed, Role.TARGET, self._progress.step, 0),
+            splits=self._segmenter.stop,
         )
         try:
             listening = never_silent(self._target, Role.TARGET, unread=len(request.prompt))

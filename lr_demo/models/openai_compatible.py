@@ -1,6 +1,6 @@
 """A language model behind an OpenAI-compatible server: what both dialects' deltas make, kept to the protocol."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from math import inf
@@ -58,15 +58,18 @@ class OpenAIModel:
         before: int | None = request.prompt[-1] if request.prompt else None
         last = _Piece(before)
         piece = _Piece(before)
+        splitting = _Splitting(request.splits, self._text)
         async with aclosing(self._dialect.generate(request, max_tokens)) as deltas:
             async for delta in deltas:
                 piece.ids += delta.token_ids
                 piece.text += delta.text
                 if delta.finish is not None:
-                    yield await self._last_chunk(piece, last, delta.finish)
+                    for chunk in await splitting.parts(await self._last_chunk(piece, last, delta.finish), piece.before):
+                        yield chunk
                     return
                 if piece.text:
-                    yield Chunk(tuple(piece.ids), piece.text)
+                    for chunk in await splitting.parts(Chunk(tuple(piece.ids), piece.text), piece.before):
+                        yield chunk
                     last, piece = piece, _Piece(piece.ids[-1] if piece.ids else piece.before)
         raise ModelError(f"{self.name} broke off its answer: the connection ended before the answer did")
 
@@ -181,3 +184,34 @@ class _Piece:
         """The id in front of them."""
         self.ids: list[int] = []
         self.text = ""
+
+
+class _Splitting:
+    """Splits chunks of several tokens behind those that complete a mark; keeps the end of what has gone out."""
+
+    def __init__(
+        self, marks: tuple[str, ...], text_of: Callable[[int | None, tuple[int, ...]], Awaitable[str]]
+    ) -> None:
+        self._marks, self._text_of = marks, text_of
+        self._tail = ""
+
+    async def parts(self, chunk: Chunk, before: int | None) -> list[Chunk]:
+        """The chunk in parts, of which the last one has its finish. A text is asked for only where a mark is in it."""
+        if not self._marks:
+            return [chunk]
+        ids, text = chunk.token_ids, chunk.text
+        parts: list[Chunk] = []
+        begin = start = 0
+        for end in range(1, len(ids)):
+            if not self._marked(text[start:]):
+                break
+            written = await self._text_of(before, ids[:end])
+            if text.startswith(written) and self._marked(written[start:]):
+                parts.append(Chunk(ids[begin:end], written[start:]))
+                begin, start, self._tail = end, len(written), ""
+        rest = replace(chunk, token_ids=ids[begin:], text=text[start:])
+        self._tail = "" if self._marked(rest.text) else (self._tail + rest.text)[-max(map(len, self._marks)) :]
+        return [*parts, rest]
+
+    def _marked(self, text: str) -> bool:
+        return any(mark in self._tail + text for mark in self._marks)

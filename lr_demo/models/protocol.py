@@ -49,6 +49,8 @@ class GenerationRequest:
     sampling: Sampling = GREEDY
     seed: int = 0
     """0 … 2**31 − 1."""
+    splits: tuple[str, ...] = ()
+    """A chunk that comes as several tokens is split behind a token that completes one of these strings."""
 
 
 @dataclass(frozen=True, slots=True)

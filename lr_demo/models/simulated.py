@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 
 from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
@@ -174,12 +174,20 @@ class SimulatedModel:
                 ids += tuple(token for token, _ in passed)
                 if finish is not None or len(ids) >= self.chunk_tokens:
                     await _wait_until(due)
-                    yield Chunk(ids, self.words.decode(ids), finish, origin)
+                    *parts, last = self._parts(ids, request.splits)
+                    for part in parts:
+                        yield Chunk(part, self.words.decode(part), None, origin)
+                    yield Chunk(last, self.words.decode(last), finish, origin)
                     ids = ()
                 if finish is not None:
                     return
         finally:
             self.in_flight -= 1
+
+    def _parts(self, ids: tuple[int, ...], marks: tuple[str, ...]) -> list[tuple[int, ...]]:
+        """The ids of a chunk, split behind those that complete a mark."""
+        ends = [n for n in range(1, len(ids)) if any(mark in self.words.text(ids[n - 1]) for mark in marks)]
+        return [ids[begin:end] for begin, end in pairwise([0, *ends, len(ids)])]
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """Scores the last step of the answer: digits high where it means what the story says, else low."""

@@ -8,6 +8,7 @@ import pytest
 from lr_demo.config import Mode, SimulatedSpeculation, VerifierKind
 from lr_demo.decoding.emission import FRAME_S
 from lr_demo.models.story import SeededStory
+from lr_demo.run_state import StepKey
 from tests.decoding.scene import Outcome, Scene, settings
 
 LONG = SeededStory(steps=60, tokens_per_step=40, spread=0.3, acceptance=0.7, identical=0.3)
@@ -36,11 +37,20 @@ def test_a_pass_writes_as_many_tokens_as_the_geometric_mean_says(tokens: int, ac
 
 def test_a_chunk_holds_the_tokens_of_a_pass() -> None:
     slow = 2 * FRAME_S  # so that no two passes share an event
-    scene = Scene(LONG, target_s=slow, speculation=SimulatedSpeculation(tokens=4, acceptance=0.7))
+    one_step = SeededStory(steps=1, tokens_per_step=2000)
+    scene = Scene(one_step, target_s=slow, speculation=SimulatedSpeculation(tokens=4, acceptance=0.7))
     outcome = plain(scene)
     deltas = [event.tokens for event in outcome.events if event.type == "step_delta"]
     assert set(deltas) == {1, 2, 3, 4, 5}
     assert len(deltas) - outcome.target.drafts in (0, 1)  # the last pass may have had no room for a proposal
+
+
+def test_what_a_pass_writes_of_two_steps_is_told_to_each() -> None:
+    texts = []
+    for speculation in (SimulatedSpeculation(tokens=4, acceptance=0.7), None):
+        outcome = plain(Scene(LONG, speculation=speculation))
+        texts.append([outcome.state.steps[StepKey(*step.key)].text for step in outcome.state.answer])
+    assert texts[0] == texts[1]
 
 
 def test_what_a_model_proposes_is_the_same_whenever_it_is_asked_the_same() -> None:

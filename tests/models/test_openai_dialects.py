@@ -103,6 +103,30 @@ def test_vllm_several_tokens_in_one_event_keep_the_last_whole() -> None:
     check(chunks, [1, 4, 3], "Hi\n\n\n\n", Finish.STOP)
 
 
+def test_several_tokens_in_one_event_are_split_behind_a_boundary_where_that_is_asked_for() -> None:
+    """Also where the boundary begins in the event before; what would be one again with it is none."""
+    events = [
+        vllm_event([1, 4], "Hi\n"),
+        vllm_event([4, 8, 2, 9], "\na.\n\nb"),
+        vllm_event([2], ".\n\n"),
+        vllm_event([4, 8, 2, 0], "\na.\n\n", "stop"),
+    ]
+    asked = GenerationRequest([8], 20, splits=("\n\n",))
+    chunks, _ = written(vllm(Stream(events)), asked)
+    assert [(chunk.token_ids, chunk.text) for chunk in chunks] == [
+        ((1, 4), "Hi\n"),
+        ((4,), "\n"),
+        ((8, 2), "a.\n\n"),
+        ((9,), "b"),
+        ((2,), ".\n\n"),
+        ((4, 8, 2), "\na.\n\n"),
+        ((0,), ""),
+    ]
+    assert [chunk.finish for chunk in chunks] == [None] * 6 + [Finish.END]
+    whole, _ = written(vllm(Stream(events)), GenerationRequest([8], 20))
+    assert [chunk.token_ids for chunk in whole] == [(1, 4), (4, 8, 2, 9), (2,), (4, 8, 2, 0)]
+
+
 @pytest.mark.parametrize("reason", [None, 0])
 def test_vllm_end_of_sequence_has_its_id_and_no_text(reason: int | None) -> None:
     chunks, _ = written(vllm(Stream([vllm_event([1], "Hi"), vllm_event([END], "", "stop", reason)])))
