@@ -89,7 +89,7 @@ plans = st.builds(
     settings,
     lookahead=st.integers(1, 5),
     width=st.integers(1, 3),
-    parallel_budget=st.just(64),
+    parallel_budget=st.just(256),
     schedule=st.sampled_from(list(Schedule)),
     max_tokens=st.sampled_from([9, 1000]),
     step_cap=st.sampled_from([3, 1000]),
@@ -115,6 +115,11 @@ def ties(outcome: Outcome) -> bool:
     return any(e.role is Role.DRAFT and abs(targets.get(e.position, -1.0) - e.t) < 1e-9 for e in done)
 
 
+def bound(outcome: Outcome, plan: RunSettings) -> bool:
+    """Whether the parallel budget was used up: then what is given up early makes room for something else."""
+    return max(outcome.target.most_in_flight, outcome.draft.most_in_flight) >= plan.parallel_budget
+
+
 def decided(outcome: Outcome) -> dict[tuple[int, int], tuple[bool, float]]:
     """Verdicts on the steps of the answer: step index and alternative to the verdict and its time."""
     place = {step.key.position: index for index, step in enumerate(outcome.state.answer)}
@@ -134,6 +139,7 @@ def test_early_verdicts_are_those_of_the_whole_steps_and_change_nothing_else(
     assume(not (ties(early) or ties(late)))  # which of the two came first is then nobody's to say
     assert early.reason == late.reason
     assert committed(early) == committed(late)
+    assume(not (bound(early, plan) or bound(late, plan)))
     if plan.schedule is Schedule.ASYNC:
         assert times(early) == pytest.approx(times(late), abs=1e-9)
     else:  # a round whose batch shrinks is over earlier
@@ -143,8 +149,10 @@ def test_early_verdicts_are_those_of_the_whole_steps_and_change_nothing_else(
         if place in whole:
             assert accepted == whole[place][0]
             assert t <= whole[place][1] + 1e-9
-        else:
-            assert not accepted, "an accept is never foreseen"
+        elif accepted:  # of two alternatives complete at one moment, either may be judged first
+            chosen = early.state.answer[place[0]].key
+            assert chosen.role is Role.DRAFT, "an accept is never foreseen"
+            assert place[1] > chosen.alternative, "an accept is never foreseen"
     assert early.target.in_flight == early.draft.in_flight == early.tasks_left == 0
 
 
