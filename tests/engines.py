@@ -18,6 +18,11 @@ VLLM_SMOL = VllmServer(
     engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True
 )
 
+SUSPENDING = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <async_generator object BoundAsyncStream:pytest.PytestUnraisableExceptionWarning"
+)
+"""For tests that suspend a server: httpx's own generator may complain when a request that reads is cancelled."""
+
 
 def speculating(speculation: LlamaCppSpeculation) -> LlamaCppServer:
     """SmolLM2 on llama.cpp with token-level speculation."""

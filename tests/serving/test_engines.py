@@ -18,6 +18,7 @@ from lr_demo.serving.conversion import ensure_converted
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.health import Looks, until_hung
 from lr_demo.serving.readiness import check_completion
+from tests.engines import SUSPENDING
 from tests.serving.processes_of import gone_within
 
 TEXTS = (
@@ -141,6 +142,7 @@ def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path: Path) -> None:
     assert list(cache.converted.iterdir()) == []
 
 
+@SUSPENDING
 @pytest.mark.parametrize(
     "name",
     [

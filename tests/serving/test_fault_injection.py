@@ -24,9 +24,10 @@ from lr_demo.run_state import StepPhase, fold
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import RunHandle
 from lr_demo.serving.status import ServerState, ServerStatus
-from tests.engines import LLAMACPP_SMOL
+from tests.engines import LLAMACPP_SMOL, SUSPENDING
 
 pytestmark = [
+    SUSPENDING,
     pytest.mark.llamacpp,
     pytest.mark.timeout(600),
     pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is not installed"),
