@@ -24,6 +24,7 @@ from lr_demo.serving.status import ServerState
 
 _REDRAW_S = 0.08
 _TAIL_CHARACTERS = 400
+_WIDEST_TABLE = 200
 _MARKS = {
     Outcome.ACCEPTED: ("✓ accepted", "bold green"),
     Outcome.CORRECTED: ("✎ corrected", "bold dark_orange"),
@@ -41,6 +42,14 @@ _UNSAFE = dict.fromkeys(
 )
 """Control characters and those that turn the direction of writing: a model must not move the cursor,
 ring the bell, retitle the window or hide what it wrote. Tab and line break stay."""
+
+
+def table_console() -> Console:
+    """Standard output for tables: where it is no terminal, as wide as the widest."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDEST_TABLE
+    return console
 
 
 def plain(text: str, style: str = "") -> Text:

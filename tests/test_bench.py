@@ -13,7 +13,7 @@ from lr_demo.benchmark.real_models import COMPARED, RealModels, measure_models, 
 from lr_demo.benchmark.schedule import Measured
 from lr_demo.benchmark.step_cost import StepCost
 from lr_demo.benchmark.viewers import Watched, slowdown, watched_runs
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.config import Profile, load_profile
 from lr_demo.errors import ServingError
 from lr_demo.grading import correct
@@ -38,7 +38,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, float | None]:
 
 
 def test_the_last_line_has_every_figure_and_null_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--no-models"], bench.app) == 0
+    assert run_program(["--no-models"], bench.app) == 0
     assert last_line(capsys) == {
         "ar_tokens_per_s": None,
         "sd_drafted": None,
@@ -61,14 +61,14 @@ def test_servers_that_do_not_come_up_are_said_and_the_rest_is_told(
         raise ServingError(f"no server of {profile.name} came up")
 
     monkeypatch.setattr(bench, "measure_models", broken)
-    assert main(["--profile", "laptop"], bench.app) == 0
+    assert run_program(["--profile", "laptop"], bench.app) == 0
     told = capsys.readouterr().out
     assert "no server of laptop came up" in told
     assert json.loads(told.splitlines()[-1])["ar_tokens_per_s"] is None
 
 
 def test_a_profile_without_models_has_no_figures_of_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--profile", "simulated"], bench.app) == 0
+    assert run_program(["--profile", "simulated"], bench.app) == 0
     assert last_line(capsys)["lr"] is None
 
 

@@ -9,7 +9,7 @@ from lr_demo.benchmark.concurrency import app
 from lr_demo.benchmark.concurrency_figures import Level, Origin, figures, over_plain
 from lr_demo.benchmark.concurrent_runs import Curve, simulate, with_curve
 from lr_demo.benchmark.problems import SETTINGS, Scheme, read_lines
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.config import RunSettings, Simulation, load_profile, parse_settings
 from tests.runs.simulated_profile import TEXT
 
@@ -71,7 +71,7 @@ def test_the_benchmark_prints_a_table_keeps_rows_and_draws_a_chart_that_says_it_
 ) -> None:
     rows, chart = tmp_path / "rows.jsonl", tmp_path / "chart.html"
     files = ["--rows", str(rows), "--chart", str(chart)]
-    assert main(["--profile", profile, "--runs", "1,3", "--scheme", "ar,lr-judge", *files], app) == 0
+    assert run_program(["--profile", profile, "--runs", "1,3", "--scheme", "ar,lr-judge", *files], app) == 0
     levels = read_lines(rows, Level)
     assert [(each.scheme, each.runs) for each in levels] == [
         (Scheme.AR, 1),
@@ -102,5 +102,5 @@ def test_the_benchmark_prints_a_table_keeps_rows_and_draws_a_chart_that_says_it_
 def test_what_cannot_be_measured_is_refused_in_a_sentence(
     profile: str, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], complaint: str
 ) -> None:
-    assert main(["--profile", profile, *options], app) == 2
+    assert run_program(["--profile", profile, *options], app) == 2
     assert complaint in " ".join(capsys.readouterr().err.split())

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo import cli
-from lr_demo.cli import main
+from lr_demo.cli import main, planning
 from lr_demo.config import PROFILES_FOLDER
 from lr_demo.plan_view import shell_command
 from lr_demo.serving.processes import Command
@@ -23,7 +22,7 @@ Plan = Callable[..., tuple[int, str, str]]
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Plan]:
     """Plans the text of a profile; returns exit code, standard output and standard error."""
     monkeypatch.setenv("LOOKAHEAD_LIVE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli, "check_options", knows_every_option)
+    monkeypatch.setattr(planning, "check_options", knows_every_option)
     terminated = signal.getsignal(signal.SIGTERM)
 
     def run(text: str, *options: str) -> tuple[int, str, str]:

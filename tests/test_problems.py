@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lr_demo.benchmark.problems import Row, Scheme, app, as_table, read_lines, totals
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.events import RunStatus
 from tests.runs.simulated_profile import TEXT
 
@@ -22,7 +22,7 @@ class Comparison:
     def run(self, *options: str) -> int:
         schemes = ["--scheme", "ar", "--scheme", "lr-judge"]
         files = [str(self.problems), "--profile", str(self.profile), "--rows", str(self.rows)]
-        return main([*files, *schemes, *options], app)
+        return run_program([*files, *schemes, *options], app)
 
     def kept(self) -> list[Row]:
         return read_lines(self.rows, Row)
@@ -59,7 +59,7 @@ def test_schemes_are_compared_and_what_is_done_is_not_run_again(
 
 def test_answers_that_are_plain_decodings_own_are_counted(comparison: Comparison) -> None:
     files = [str(comparison.problems), "--profile", str(comparison.profile), "--rows", str(comparison.rows)]
-    assert main([*files, "--scheme", "ar", "--scheme", "lr-exact", "--temperature", "0"], app) == 0
+    assert run_program([*files, "--scheme", "ar", "--scheme", "lr-exact", "--temperature", "0"], app) == 0
     plain, exact = comparison.kept()[:2]
     other = exact.model_copy(update={"summary": exact.summary.model_copy(update={"answer": "another"})})
     assert [each.same_answer for each in totals([plain, exact])] == [1, 1]

@@ -20,17 +20,15 @@ from lr_demo.benchmark.real_models import RealModels, measure_models
 from lr_demo.benchmark.schedule import Measured, measure, servers_alone
 from lr_demo.benchmark.step_cost import LONG, SHORT, StepCost, step_cost
 from lr_demo.benchmark.viewers import Watched, slowdown, watched_runs
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.config import Profile, load_profile
 from lr_demo.errors import LookaheadError
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.serving.hardware import choose_profile
-from lr_demo.terminal import plain
+from lr_demo.terminal import plain, table_console
 
 ACCEPTANCE, LOOKAHEAD = 0.8, 6
 """Of the run in real time: about 200 tokens/s at the published latencies."""
-_WIDTH = 150
-"""Columns of the table where it goes into a file."""
 _VIRTUAL = [(acceptance, lookahead) for acceptance in (0.5, 0.6, 0.8) for lookahead in (4, 6)]
 
 
@@ -201,10 +199,7 @@ def bench(
             measured = measure_models(chosen, OWN_PROBLEMS[:problems], max_tokens, progress)
         except LookaheadError as error:
             reason = str(error)
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
-    console.print(as_table(simulated, measured, reason))
+    table_console().print(as_table(simulated, measured, reason))
     print(figures(simulated, measured).model_dump_json(), flush=True)
 
 
@@ -219,4 +214,4 @@ def _profile(name: str | None) -> tuple[Profile | None, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(None, app, "python -m lr_demo.benchmark.bench"))
+    sys.exit(run_program(None, app, "python -m lr_demo.benchmark.bench"))

@@ -18,14 +18,14 @@ from rich.console import Console
 from lr_demo.benchmark.concurrency_figures import Level, Origin, as_table, figures, write_chart
 from lr_demo.benchmark.concurrent_runs import PROMPTS, Curve, OneRun, real_run, simulated_run, streams, with_curve
 from lr_demo.benchmark.problems import SETTINGS, Problem, Scheme, read_lines
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.config import RunSettings, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.roles import check_runnable
-from lr_demo.terminal import plain, show_fleet
+from lr_demo.terminal import plain, show_fleet, table_console
 
 _USUAL = "ar,sd-ngram,lr-judge,lr-sd-ngram"
 _WARM_UP_TOKENS = 16
@@ -132,10 +132,10 @@ def measure(
     else:
         with RunManager(chosen) as manager:
             asyncio.run(bench.real(manager, plans, counts))
-    Console().print(as_table(bench.levels))
+    table_console().print(as_table(bench.levels))
     if chart is not None:
         write_chart(bench.levels, chart)
 
 
 if __name__ == "__main__":
-    sys.exit(main(None, app, "python -m lr_demo.benchmark.concurrency"))
+    sys.exit(run_program(None, app, "python -m lr_demo.benchmark.concurrency"))

@@ -19,7 +19,7 @@ from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 
-from lr_demo.cli import main
+from lr_demo.cli.program import run_program
 from lr_demo.config import Mode, Proposals, RunSettings, VerifierKind, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
@@ -28,7 +28,7 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
 from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.summary import Summary
-from lr_demo.terminal import plain, show_fleet
+from lr_demo.terminal import plain, show_fleet, table_console
 
 Lines = TypeVar("Lines", bound=BaseModel)
 
@@ -306,8 +306,8 @@ def compare(
     kept = [row for row in earlier if row.question in questions and row.repeats(chosen.name, settings)]
     with RunManager(chosen) as manager:
         asyncio.run(_solve_all(manager, asked, settings, kept, rows))
-    Console().print(as_table(totals(kept), f"{len(asked)} problems of {problems.name}, profile {chosen.name}"))
+    table_console().print(as_table(totals(kept), f"{len(asked)} problems of {problems.name}, profile {chosen.name}"))
 
 
 if __name__ == "__main__":
-    sys.exit(main(None, app, "python -m lr_demo.benchmark.problems"))
+    sys.exit(run_program(None, app, "python -m lr_demo.benchmark.problems"))

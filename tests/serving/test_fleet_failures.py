@@ -237,9 +237,9 @@ FLEET = """
     asyncio.run(main())
 """
 COMMAND_LINE = """
-    from lr_demo import cli
-    cli.load_profile = lambda name: profile(servers(sys.argv[2]), draft=servers("hang", "draft"))
-    sys.exit(cli.main(["run", "--profile", "test", "--prompt", "How many?", "--mode", "autoregressive"]))
+    from lr_demo.cli import main, options
+    options.load_profile = lambda name: profile(servers(sys.argv[2]), draft=servers("hang", "draft"))
+    sys.exit(main(["run", "--profile", "test", "--prompt", "How many?", "--mode", "autoregressive"]))
 """
 
 

@@ -5,13 +5,12 @@ draft and target do not disturb each other; this goes on from there.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from lr_demo.config import Mode, RunSettings, Schedule
+from lr_demo.config import Schedule
 from lr_demo.errors import ConfigError
-from lr_demo.schedule_model import (
+from lr_demo.prediction.inputs import Choice, Costs, Pace, Workload
+from lr_demo.prediction.schedule_model import (
     Lengths,
     Machine,
     Spent,
@@ -22,148 +21,6 @@ from lr_demo.schedule_model import (
     synchronous,
 )
 from lr_demo.theory import accepted_mean
-
-LOOKAHEADS = (1, 2, 3, 4, 5, 6, 8, 10)
-"""γ that `best_settings` tries."""
-WIDTHS = (1, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a server is."""
-
-    pass_s: tuple[tuple[int, float], ...]
-    """(sequences in flight, seconds of a pass, in which each gets a token), rising; between them it is interpolated,
-    beyond the last it goes on as between the last two."""
-    start_s: float = 0.0
-    """Seconds from a request to its first token, over what reading and the first pass take."""
-    read_s: float = 0.0
-    """Seconds to read a token of a prompt that is not in the server's cache."""
-
-    def __post_init__(self) -> None:
-        sizes = [n for n, _ in self.pass_s]
-        if not sizes or sizes != sorted(set(sizes)) or sizes[0] < 1 or any(s <= 0 for _, s in self.pass_s):
-            raise ConfigError(f"the seconds of a pass {self.pass_s} are to rise in sequences, each over 0 s")
-
-    def seconds(self, sequences: float) -> float:
-        """Seconds of a pass with so many sequences in flight, at least one."""
-        points = self.pass_s
-        if len(points) == 1 or sequences <= points[0][0]:
-            return points[0][1]
-        place = next((i for i, (n, _) in enumerate(points) if sequences <= n), len(points) - 1)
-        (n, a), (m, b) = points[place - 1], points[place]
-        return max(min(a, b), a + (b - a) * (sequences - n) / (m - n))
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What the servers of a profile take."""
-
-    target: Pace
-    draft: Pace | None = None
-    verdict_s: float = 0.0
-    """Mean seconds of a verdict that the verifier is asked for."""
-    target_slowed: float = 1.0
-    """Factor on a target's pass while the draft writes; 1 where each has devices of its own."""
-    draft_slowed: float = 1.0
-    """Factor on a draft's pass while the target writes."""
-    speculative: Pace | None = None
-    """The target that SD and LR+SD run on, proposals left out; None: as `target`."""
-    proposal_s: float = 0.0
-    """Seconds more that a pass takes for each proposal of each sequence."""
-    drafts_between: bool = False
-    """Whether, in SD, the target waits while the draft writes, between two passes; else it writes beside them."""
-    unshared: float = 0.0
-    """Whether an expansion reads again what the others wrote since its place at the server was last used: 0 where
-    requests share what was read, 1 where each has a cache of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What is decoded, and how well draft and target agree on it."""
-
-    acceptance: float
-    """α₁: share of compared drafted steps that are accepted, 0 to 1."""
-    target_tokens: float = 40.0
-    """Mean length of a target step."""
-    draft_tokens: float = 40.0
-    """Mean length of a drafted step."""
-    spread: float = 0.0
-    """Standard deviation of step lengths over their mean."""
-    correlation: float = 0.5
-    """Between the lengths of drafted and target step of one position, 0 to 1."""
-    identical: float = 0.0
-    """Share of accepted steps that are equal word for word: these need no verdict."""
-    token_acceptance: float = 0.5
-    """α₂: chance that a proposed token is accepted where those before it were."""
-    drafted_token_acceptance: float | None = None
-    """The same of proposals from drafted steps; None: as `token_acceptance`."""
-    likeness: float = 0.4
-    """How much alternatives add: W of them are accepted as W^likeness independent ones. 1: they are independent. The
-    default fits the widths of arXiv 2506.19830, table 3."""
-    answer_tokens: float = 512.0
-    prompt_tokens: float = 0.0
-    others: float = 0.0
-    """Sequences of other runs in flight at the target."""
-
-    def __post_init__(self) -> None:
-        for name, rate in (("acceptance", self.acceptance), ("token acceptance", self.token_acceptance)):
-            if not 0 <= rate <= 1:
-                raise ConfigError(f"{name} {rate:g} is out of range: 0 to 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What can be chosen: no lookahead and no proposals is plain decoding."""
-
-    lookahead: int = 0
-    """γ; 0: no lookahead reasoning."""
-    proposals: int = 0
-    """Token proposals a pass; 0: no token-level speculation."""
-    width: int = 1
-    schedule: Schedule = Schedule.ASYNC
-    budget: int = 8
-    """M: most sequences of this run the target decodes at once."""
-    drafted: bool = False
-    """Whether proposals are what the draft writes; then there are no more than it has written."""
-
-    @staticmethod
-    def of(settings: RunSettings, proposals: int = 0, drafted: bool = False) -> "Choice":
-        """What settings come to on a target with so many proposals a pass.
-
-        Raises:
-            ConfigError: SpecReason is not predicted.
-        """
-        if settings.mode is Mode.SPECREASON:
-            raise ConfigError("the speed of specreason is not predicted: choose a mode of lookahead reasoning")
-        return Choice(
-            settings.lookahead if settings.mode.compares_steps else 0,
-            proposals if settings.mode.speculates_tokens else 0,
-            settings.width,
-            settings.schedule,
-            settings.parallel_budget,
-            drafted,
-        )
-
-    @property
-    def mode(self) -> Mode:
-        if self.lookahead:
-            return Mode.LOOKAHEAD_SPECULATIVE if self.proposals else Mode.LOOKAHEAD
-        return Mode.SPECULATIVE if self.proposals else Mode.AUTOREGRESSIVE
-
-
-PLAIN = Choice()
-"""Plain decoding."""
-
-
-class Bottleneck(StrEnum):
-    """What holds a run back most."""
-
-    PARALLELISM = "spare parallelism"
-    DRAFT = "draft speed"
-    ACCEPTANCE = "acceptance"
-    VERDICTS = "verdicts"
-    TARGET = "the target alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,86 +75,6 @@ def predict(costs: Costs, workload: Workload, choice: Choice) -> Prediction:
         start=start_s / wall_s,
     )
     return Prediction(choice, workload.answer_tokens / wall_s, shares, spent.flying / measured, spent.steps)
-
-
-def choices(
-    *,
-    proposals: Sequence[int] = (),
-    drafted: bool = False,
-    drafts: bool = True,
-    budget: int = 8,
-    schedules: Iterable[Schedule] = tuple(Schedule),
-) -> Iterator[Choice]:
-    """All that `best_settings` tries by default. `proposals`: those a speculative target can be set to."""
-    ahead = [0, *LOOKAHEADS] if drafts else [0]
-    for count in (0, *proposals):
-        for lookahead in ahead:
-            for schedule in schedules if lookahead else (Schedule.ASYNC,):
-                for width in WIDTHS if lookahead else (1,):
-                    yield Choice(lookahead, count, width, schedule, budget, drafted and count > 0)
-
-
-def best_settings(costs: Costs, workload: Workload, among: Iterable[Choice]) -> Prediction:
-    """The fastest of some choices; of equally fast ones (within 0.5 %) the first.
-
-    Raises:
-        ConfigError: there is no choice.
-    """
-    best: Prediction | None = None
-    for choice in among:
-        found = predict(costs, workload, choice)
-        if best is None or found.tokens_per_s > best.tokens_per_s * 1.005:
-            best = found
-    if best is None:
-        raise ConfigError("there is nothing to choose from: name at least one setting")
-    return best
-
-
-def bottleneck(costs: Costs, workload: Workload, choice: Choice) -> Bottleneck:
-    """What it would help most to halve: the cost of a batch, the draft's time, the rate of rejects, the verdict's time.
-
-    Five predictions.
-    """
-    eased = dict(_eased(costs, workload, choice))
-    now = predict(costs, workload, choice).tokens_per_s
-    gains = {name: predict(*better, choice).tokens_per_s / now for name, better in eased.items()}
-    best = max(gains, key=lambda name: gains[name], default=Bottleneck.TARGET)
-    return best if gains and gains[best] > 1.01 else Bottleneck.TARGET
-
-
-def _eased(costs: Costs, workload: Workload, choice: Choice) -> Iterator[tuple[Bottleneck, tuple[Costs, Workload]]]:
-    if choice.lookahead or choice.proposals:
-        room = replace(
-            costs,
-            target=_flatter(costs.target),
-            speculative=_flatter(costs.speculative) if costs.speculative else None,
-            target_slowed=(1 + costs.target_slowed) / 2,
-            draft_slowed=(1 + costs.draft_slowed) / 2,
-            proposal_s=costs.proposal_s / 2,
-            unshared=costs.unshared / 2,
-        )
-        yield Bottleneck.PARALLELISM, (room, workload)
-        alike = replace(
-            workload,
-            acceptance=(1 + workload.acceptance) / 2 if choice.lookahead else workload.acceptance,
-            token_acceptance=(1 + workload.token_acceptance) / 2 if not choice.lookahead else workload.token_acceptance,
-        )
-        yield Bottleneck.ACCEPTANCE, (costs, alike)
-    if costs.draft is not None and (choice.lookahead or (choice.proposals and choice.drafted and costs.drafts_between)):
-        faster = replace(
-            costs.draft,
-            pass_s=tuple((n, s / 2) for n, s in costs.draft.pass_s),
-            start_s=costs.draft.start_s / 2,
-            read_s=costs.draft.read_s / 2,
-        )
-        yield Bottleneck.DRAFT, (replace(costs, draft=faster), workload)
-    if choice.lookahead:
-        yield Bottleneck.VERDICTS, (replace(costs, verdict_s=costs.verdict_s / 2), workload)
-
-
-def _flatter(pace: Pace) -> Pace:
-    alone = pace.pass_s[0][1]
-    return replace(pace, pass_s=tuple((n, (alone + s) / 2) for n, s in pace.pass_s))
 
 
 def _alone(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> Spent:
