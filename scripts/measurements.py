@@ -1,19 +1,25 @@
-"""Prints the README's tables of what was recorded on real models (`assets/measurements`): `-m scripts.measurements`.
+"""What was recorded on real models (`assets/measurements`): `python -m scripts.measurements`.
 
-Rows are added by `python -m lr_demo.benchmark.problems PROBLEMS.jsonl --rows assets/measurements/NAME.jsonl`.
+`show` prints the README's tables. `keep` takes the rows of `python -m lr_demo.benchmark.problems PROBLEMS.jsonl --rows
+FILE` there without their texts, for problems that are not ours to pass on.
 """
 
+import hashlib
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.box import MARKDOWN
 from rich.console import Console
 
-from lr_demo.benchmark.problems import Row, as_table, read_lines, totals
+from lr_demo.benchmark.problems import Problem, Row, as_table, read_lines, totals
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "measurements"
 
+app = typer.Typer(add_completion=False)
 
-def show(console: Console, file: Path) -> None:
+
+def tell(console: Console, file: Path) -> None:
     """One file's table, and below it when and on what its rows were recorded."""
     rows = read_lines(file, Row)
     console.print(as_table(totals(rows), box=MARKDOWN))
@@ -29,6 +35,37 @@ def show(console: Console, file: Path) -> None:
     )
 
 
-if __name__ == "__main__":
+def without_texts(row: Row, problem: str) -> Row:
+    """The row with the problem's name in place of its question, and the answer's digest in place of the answer."""
+    answer = hashlib.sha256(row.summary.answer.encode()).hexdigest()[:16]
+    return row.model_copy(update={"question": problem, "summary": row.summary.model_copy(update={"answer": answer})})
+
+
+@app.command()
+def show() -> None:
+    """Print the tables of all files."""
     for file in sorted(FOLDER.glob("*.jsonl")):
-        show(Console(width=200), file)
+        tell(Console(width=200), file)
+
+
+@app.command()
+def keep(
+    rows: Annotated[Path, typer.Argument(help="What was recorded.")],
+    problems: Annotated[Path, typer.Argument(help="The problems it was recorded with.")],
+    source: Annotated[str, typer.Argument(help="Where the problems are from; they are named by it and their place.")],
+    name: Annotated[str, typer.Argument(help="Of the file, without ending.")],
+) -> None:
+    """Keep rows without the texts of problems and answers. Problems that lack a scheme are left out."""
+    recorded = read_lines(rows, Row)
+    schemes = {row.scheme for row in recorded}
+    kept = []
+    for number, problem in enumerate(read_lines(problems, Problem), start=1):
+        mine = {row.scheme: row for row in recorded if row.question == problem.question}
+        if mine.keys() == schemes:
+            kept += [without_texts(row, f"{source} {number}") for row in mine.values()]
+    lines = [row.model_dump_json() + "\n" for row in kept]
+    (FOLDER / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app()
