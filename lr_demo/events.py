@@ -146,6 +146,9 @@ class StepDelta(_Event):
     text: str
     tokens: int
     """Tokens in this delta."""
+    passes: list[Annotated[int, Field(ge=1)]] | None = None
+    """Its tokens by the passes of the model that wrote them: told from the first pass of the role on that wrote several,
+    which is token-level speculation; None before, and where the server does not tell passes apart."""
 
 
 class StepFinished(_Event):

@@ -64,6 +64,8 @@ class StepState:
     ended: float | None = None
     phase: StepPhase = StepPhase.WRITING
     verdict: Verdict | None = None
+    passes: list[int] = field(default_factory=list)
+    """Tokens of each pass that wrote it, as far as told."""
     pieces: list[str] = field(default_factory=list, repr=False)
 
 
@@ -123,6 +125,7 @@ class RunState:
                 step = self._step(event)
                 step.pieces.append(event.text)
                 step.tokens += event.tokens
+                step.passes += event.passes or ()
                 self.tokens_written[event.role] += event.tokens
             case StepFinished():
                 step = self._step(event)

@@ -24,7 +24,7 @@ from lr_demo.events import (
     StepFinished,
     StepStarted,
 )
-from lr_demo.models.protocol import GenerationRequest, LanguageModel, Sampling
+from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
 from lr_demo.run_state import StepKey
 
 
@@ -105,7 +105,7 @@ class Autoregressive:
                 async for chunk in chunks:
                     heard()
                     self._origin = chunk.origin
-                    self._take(chunk.token_ids, chunk.text)
+                    self._take(chunk)
                     if chunk.finish is not None:
                         finish = step_finish(chunk.finish, StepFinish.TOKEN_LIMIT)
                         self._close(finish)
@@ -120,7 +120,8 @@ class Autoregressive:
         self._close(StepFinish.END)
         return StepFinish.END
 
-    def _take(self, ids: tuple[int, ...], text: str) -> None:
+    def _take(self, chunk: Chunk) -> None:
+        ids, text = chunk.token_ids, chunk.text
         if not self._open:
             self._emit(PositionOpened(position=self._progress.position, step=self._progress.step))
             self._emit(StepStarted(position=self._progress.position, role=Role.TARGET))
@@ -130,7 +131,7 @@ class Autoregressive:
         self._text += text
         if self._ahead is not None:
             self._ahead.written(ids)
-        self._emit.delta(StepKey(self._progress.position, Role.TARGET), text, len(ids))
+        self._emit.delta(StepKey(self._progress.position, Role.TARGET), text, len(ids), chunk.passes)
 
     def _close(self, finish: StepFinish) -> None:
         """The current step is complete and joins the answer."""

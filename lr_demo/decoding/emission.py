@@ -4,10 +4,10 @@ Everything else goes on at once.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from lr_demo.events import Event, StepCancelled, StepDelta, StepFinished
+from lr_demo.events import Event, Role, StepCancelled, StepDelta, StepFinished
 from lr_demo.run_state import StepKey
 
 FRAME_S = 0.03
@@ -21,6 +21,7 @@ class _Written:
 
     texts: list[str] = field(default_factory=list)
     tokens: int = 0
+    passes: list[int] = field(default_factory=list)
 
 
 class Emission:
@@ -35,6 +36,8 @@ class Emission:
         self.listeners: list[Callable[[Event], None]] = []
         self._waiting: dict[StepKey, _Written] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._speculating: set[Role] = set()
+        """Who wrote several tokens in a pass."""
 
     def __call__(self, event: Event) -> None:
         """An event, after what was written of the step that it ends."""
@@ -47,8 +50,8 @@ class Emission:
         for listener in self.listeners:
             listener(event)
 
-    def delta(self, key: StepKey, text: str, tokens: int) -> None:
-        """A step's model wrote this; its step has started and not ended."""
+    def delta(self, key: StepKey, text: str, tokens: int, passes: Sequence[int] = ()) -> None:
+        """A step's model wrote this, in such passes where that is known; its step has started and not ended."""
         written = self._waiting.get(key)
         if written is None:
             written = self._waiting[key] = _Written()
@@ -56,6 +59,7 @@ class Emission:
                 self._timer = asyncio.get_running_loop().call_later(FRAME_S, self._frame)
         written.texts.append(text)
         written.tokens += tokens
+        written.passes += passes
         if self.listeners:
             delta = _delta(key, text, tokens)
             for listener in self.listeners:
@@ -68,7 +72,12 @@ class Emission:
             self._tell(key, written)
 
     def _tell(self, key: StepKey, written: _Written) -> None:
-        self._emit(_delta(key, "".join(written.texts), written.tokens))
+        delta = _delta(key, "".join(written.texts), written.tokens)
+        if written.tokens == sum(written.passes):
+            self._speculating |= {key.role} if len(written.passes) < written.tokens else set()
+            if written.tokens and key.role in self._speculating:
+                delta.passes = written.passes
+        self._emit(delta)
 
 
 def _delta(key: StepKey, text: str, tokens: int) -> StepDelta:

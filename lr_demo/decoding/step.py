@@ -65,7 +65,7 @@ async def write_step(
                 ids += chunk.token_ids
                 texts.append(chunk.text)
                 origin = chunk.origin
-                emit.delta(key, chunk.text, len(chunk.token_ids))
+                emit.delta(key, chunk.text, len(chunk.token_ids), chunk.passes)
                 if chunk.finish is not None:
                     finish = step_finish(chunk.finish, at_limit)
     except BaseException:

@@ -19,6 +19,11 @@ class Delta:
 class Dialect(Protocol):
     """A server's language. Every method raises `ModelError`."""
 
+    @property
+    def tells_passes(self) -> bool:
+        """Whether a delta holds what one pass of the model wrote."""
+        ...
+
     async def context_length(self) -> int:
         """Most tokens of prompt and answer together."""
         ...

@@ -82,6 +82,8 @@ class _Untold:
 class LlamaCpp:
     """Speaks to one llama.cpp server; see `Dialect`."""
 
+    tells_passes = False
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

@@ -10,7 +10,7 @@ from lr_demo.models.chat_template import ChatTemplate
 from lr_demo.models.connection import Connection
 from lr_demo.models.dialect import Dialect
 from lr_demo.models.llama_cpp import LlamaCpp
-from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message, passes_between
 from lr_demo.models.vllm import Vllm
 from lr_demo.proposals.channel import Sender
 from lr_demo.proposals.index import Accompanied, DraftedTokens
@@ -62,13 +62,16 @@ class OpenAIModel:
         async with aclosing(self._dialect.generate(request, max_tokens)) as deltas:
             async for delta in deltas:
                 piece.ids += delta.token_ids
+                if self._dialect.tells_passes and delta.token_ids:
+                    piece.passes.append(len(delta.token_ids))
                 piece.text += delta.text
                 if delta.finish is not None:
                     for chunk in await splitting.parts(await self._last_chunk(piece, last, delta.finish), piece.before):
                         yield chunk
                     return
                 if piece.text:
-                    for chunk in await splitting.parts(Chunk(tuple(piece.ids), piece.text), piece.before):
+                    whole = Chunk(tuple(piece.ids), piece.text, passes=tuple(piece.passes))
+                    for chunk in await splitting.parts(whole, piece.before):
                         yield chunk
                     last, piece = piece, _Piece(piece.ids[-1] if piece.ids else piece.before)
         raise ModelError(f"{self.name} broke off its answer: the connection ended before the answer did")
@@ -148,7 +151,8 @@ class OpenAIModel:
             text = piece.text + await self._missing(piece.before, written, piece.text)
         else:
             written, text = await self._whole(piece.before, written)
-        return Chunk((*written, *ending), text, finish)
+        ids = (*written, *ending)
+        return Chunk(ids, text, finish, passes=passes_between(piece.passes, 0, len(ids)))
 
     async def _missing(self, before: int | None, ids: Sequence[int], text: str) -> str:
         """What `text` lacks of the text of `ids`."""
@@ -184,6 +188,7 @@ class _Piece:
         """The id in front of them."""
         self.ids: list[int] = []
         self.text = ""
+        self.passes: list[int] = []
 
 
 class _Splitting:
@@ -207,9 +212,11 @@ class _Splitting:
                 break
             written = await self._text_of(before, ids[:end])
             if text.startswith(written) and self._marked(written[start:]):
-                parts.append(Chunk(ids[begin:end], written[start:]))
+                passes = passes_between(chunk.passes, begin, end)
+                parts.append(Chunk(ids[begin:end], written[start:], passes=passes))
                 begin, start, self._tail = end, len(written), ""
-        rest = replace(chunk, token_ids=ids[begin:], text=text[start:])
+        passes = passes_between(chunk.passes, begin, len(ids))
+        rest = replace(chunk, token_ids=ids[begin:], text=text[start:], passes=passes)
         self._tail = "" if self._marked(rest.text) else (self._tail + rest.text)[-max(map(len, self._marks)) :]
         return [*parts, rest]
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Protocol
 
 from lr_demo.proposals.index import Accompanied, DraftedTokens
@@ -67,6 +68,16 @@ class Chunk:
     finish: Finish | None = None
     origin: str = ""
     """Where text comes from that no model wrote now, in words; the same in all chunks of a generation."""
+    passes: tuple[int, ...] = ()
+    """Tokens of each pass of the model behind it, in order; several in one are token-level speculation. Empty where the
+    server does not tell passes apart. A pass that goes over the end of a chunk counts in both."""
+
+
+def passes_between(passes: Sequence[int], begin: int, end: int) -> tuple[int, ...]:
+    """Of passes with so many tokens each, what they wrote of the tokens `begin` … `end`."""
+    ends = list(accumulate(passes))
+    inside = (min(last, end) - max(last - tokens, begin) for tokens, last in zip(passes, ends, strict=True))
+    return tuple(tokens for tokens in inside if tokens > 0)
 
 
 class LanguageModel(Protocol):

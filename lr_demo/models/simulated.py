@@ -16,7 +16,7 @@ from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
 from lr_demo.events import TokenSpeculation
 from lr_demo.models.prefix_cache import PrefixCache
-from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message
+from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel, Message, passes_between
 from lr_demo.models.story import Story, Voice, first_difference
 from lr_demo.proposals.index import Accompanied, DraftedSteps, DraftedTokens
 from lr_demo.proposals.worth import Worth
@@ -164,6 +164,7 @@ class SimulatedModel:
             tokens = _Upcoming(self._tokens(request))
             written = 0
             ids: tuple[int, ...] = ()
+            passes: tuple[int, ...] = ()
             for each in self._passes(request, tokens):
                 if failure is not None and written >= failure.after_tokens:
                     await failure.happen(self.name)
@@ -172,22 +173,23 @@ class SimulatedModel:
                 finish = passed[-1][1]
                 written += len(passed)
                 ids += tuple(token for token, _ in passed)
+                passes += (len(passed),)
                 if finish is not None or len(ids) >= self.chunk_tokens:
                     await _wait_until(due)
-                    *parts, last = self._parts(ids, request.splits)
-                    for part in parts:
-                        yield Chunk(part, self.words.decode(part), None, origin)
-                    yield Chunk(last, self.words.decode(last), finish, origin)
-                    ids = ()
+                    for begin, end in self._parts(ids, request.splits):
+                        part, last = ids[begin:end], end == len(ids)
+                        wrote = passes_between(passes, begin, end)
+                        yield Chunk(part, self.words.decode(part), finish if last else None, origin, wrote)
+                    ids, passes = (), ()
                 if finish is not None:
                     return
         finally:
             self.in_flight -= 1
 
-    def _parts(self, ids: tuple[int, ...], marks: tuple[str, ...]) -> list[tuple[int, ...]]:
-        """The ids of a chunk, split behind those that complete a mark."""
+    def _parts(self, ids: tuple[int, ...], marks: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+        """Where the parts of a chunk begin and end that is split behind the ids that complete a mark."""
         ends = [n for n in range(1, len(ids)) if any(mark in self.words.text(ids[n - 1]) for mark in marks)]
-        return [ids[begin:end] for begin, end in pairwise([0, *ends, len(ids)])]
+        return pairwise([0, *ends, len(ids)])
 
     async def choose(self, prompt: Sequence[int], choices: Sequence[str]) -> dict[str, float]:
         """Scores the last step of the answer: digits high where it means what the story says, else low."""

@@ -58,6 +58,8 @@ class _Models(BaseModel):
 class Vllm:
     """Speaks to one vLLM server; see `Dialect`."""
 
+    tells_passes = True
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._reserved: dict[str, bool] = {}

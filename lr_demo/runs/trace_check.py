@@ -163,7 +163,10 @@ class _Check:
     ) -> None:
         if key not in self._started:
             raise TraceError(f"it tells of a step of the {event.role} at position {event.position} that never started")
-        if isinstance(event, StepFinished):
+        if isinstance(event, StepDelta):
+            if event.passes is not None and sum(event.passes) != event.tokens:
+                raise TraceError(f"its passes wrote {sum(event.passes):,} tokens, and it has {event.tokens:,}")
+        elif isinstance(event, StepFinished):
             self._finished.add(key)
         elif isinstance(event, StepCommitted):
             if key not in self._finished:

@@ -74,6 +74,21 @@ def test_other_events_overtake_text_that_waits() -> None:
     assert [(at, event.type) for at, event in told] == [(0.0, "cycle_started"), (FRAME_S, "step_delta")]
 
 
+def test_passes_are_told_from_the_first_that_wrote_several_tokens_on_where_all_are_known() -> None:
+    def work(emission: Emission) -> None:
+        for passes in ((1,), (1, 3, 1), (1,), ()):
+            emission.delta(TARGET, "x", sum(passes) or 2, passes)
+            emission.delta(DRAFT, "y", 1, (1,))
+            emission(finished(TARGET))
+        emission.delta(TARGET, "x", 1, (1,))
+        emission.delta(TARGET, "x", 2)
+        emission(finished(TARGET))
+
+    deltas = [event for _, event in run_virtual(_told(work, wait_s=1.0)) if isinstance(event, StepDelta)]
+    assert [delta.passes for delta in deltas if delta.role is Role.TARGET] == [None, [1, 3, 1], [1], None, None]
+    assert [delta.passes for delta in deltas if delta.role is Role.DRAFT] == [None]
+
+
 @examples(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 0.1), st.sampled_from([TARGET, DRAFT])), max_size=40))
 def test_nothing_is_lost_or_later_than_a_frame(tokens: list[tuple[float, StepKey]]) -> None:

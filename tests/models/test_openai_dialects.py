@@ -122,6 +122,7 @@ def test_several_tokens_in_one_event_are_split_behind_a_boundary_where_that_is_a
         ((4, 8, 2), "\na.\n\n"),
         ((0,), ""),
     ]
+    assert [chunk.passes for chunk in chunks] == [(2,), (1,), (2,), (1,), (1,), (3,), (1,)]
     assert [chunk.finish for chunk in chunks] == [None] * 6 + [Finish.END]
     whole, _ = written(vllm(Stream(events)), GenerationRequest([8], 20))
     assert [chunk.token_ids for chunk in whole] == [(1, 4), (4, 8, 2, 9), (2,), (4, 8, 2, 0)]
@@ -137,7 +138,7 @@ def test_vllm_bytes_of_one_character_come_out_together() -> None:
     events = [vllm_event([5], ""), vllm_event([6], ""), vllm_event([7], WHOLE), vllm_event([8], "a", "length")]
     chunks, _ = written(vllm(Stream(events)))
     check(chunks, [5, 6, 7, 8], WHOLE + "a", Finish.LENGTH)
-    assert chunks[0] == Chunk((5, 6, 7), WHOLE)
+    assert chunks[0] == Chunk((5, 6, 7), WHOLE, passes=(1, 1, 1))
 
 
 def test_vllm_a_limit_inside_a_character_leaves_the_character_out() -> None:
@@ -145,6 +146,7 @@ def test_vllm_a_limit_inside_a_character_leaves_the_character_out() -> None:
     check(chunks, [8, 5], "a", Finish.LENGTH)
     chunks, _ = written(vllm(Stream([vllm_event([8], "a"), vllm_event([9, 5, 6], "b", "length")])))
     check(chunks, [8, 9], "ab", Finish.LENGTH)
+    assert [chunk.passes for chunk in chunks] == [(1,), (1,)]
 
 
 def test_vllm_is_asked_for_exactly_our_sampling() -> None:
@@ -158,6 +160,7 @@ def test_llama_cpp_text_held_back_for_the_stop_string_is_restored() -> None:
     events = [llama_event([1], "Hi", 1), llama_event([4], "", 2), llama_event([4], "", 3), llama_end("word", 3)]
     chunks, _ = written(llama(Stream(events)))
     check(chunks, [1, 4, 4], "Hi\n\n", Finish.STOP)
+    assert not any(chunk.passes for chunk in chunks), "it streams each token by itself, whatever a pass wrote"
 
 
 def test_llama_cpp_stop_string_is_restored_where_its_token_has_gone_out() -> None:

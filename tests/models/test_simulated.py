@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lr_demo.config import Profile, parse_profile
+from lr_demo.config import Profile, SimulatedSpeculation, parse_profile
 from lr_demo.errors import ModelError
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, Message
 from lr_demo.models.simulated import TRIPLES, Failure, SimulatedModel, Vocabulary
@@ -50,6 +50,24 @@ def test_tokens_take_their_time_and_more_so_in_a_batch() -> None:
 
     assert run_virtual(timed(1)) == pytest.approx(0.06)
     assert run_virtual(timed(2)) == pytest.approx(0.09, rel=0.1)
+
+
+@pytest.mark.parametrize("chunk_tokens", [1, 5])
+def test_the_passes_of_its_chunks_are_those_it_counts(chunk_tokens: int) -> None:
+    async def passes() -> None:
+        m = model(speculation=SimulatedSpeculation(tokens=4, acceptance=0.6), chunk_tokens=chunk_tokens)
+        prompt = await m.chat_prompt([Message("user", "How many?")])
+        chunks = await everything(m, prompt)
+        assert all(sum(chunk.passes) == len(chunk.token_ids) for chunk in chunks)
+        told = [tokens for chunk in chunks for tokens in chunk.passes]
+        assert max(told) > 1
+        assert sum(told) - len(told) <= m.accepted_tokens, "the last pass may have had more than was left"
+        boundaries = GenerationRequest(prompt, 100, splits=("\n\n",))
+        split = [chunk async for chunk in m.generate(boundaries)]
+        assert all(sum(chunk.passes) == len(chunk.token_ids) for chunk in split)
+        assert len(split) > len(chunks)
+
+    run_virtual(passes())
 
 
 def test_failures_come_when_asked_for() -> None:

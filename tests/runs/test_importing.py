@@ -159,6 +159,10 @@ REFUSED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         edit(lambda lines: lines[first_of(lines, "step_delta")].update(tokens=-5)),
         "tokens = -5 is negative",
     ),
+    "passes": (
+        edit(lambda lines: lines[first_of(lines, "step_delta")].update(passes=[1, 10**6])),
+        r"its passes wrote 1,000,001 tokens, and it has \d+",
+    ),
     "unknown event": (
         edit(lambda lines: lines[first_of(lines, "step_delta")].update(type="step_imagined")),
         "it is a damaged or unknown event, of type 'step_imagined'",

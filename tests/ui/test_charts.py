@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from lr_demo.config import DraftedSpeculation, Mode, RunSettings, Schedule
+from lr_demo.config import DraftedSpeculation, Mode, RunSettings, Schedule, SimulatedSpeculation
 from lr_demo.events import Event, Role, StepCancelled, StepFinished, StepStarted
 from lr_demo.models.story import SeededStory
-from lr_demo.run_state import fold
+from lr_demo.run_state import StepKey, StepPhase, fold
 from lr_demo.runs.summary import summarize
 from tests.decoding.scene import Scene
 from tests.ui.recorded import LOOKAHEAD, STORY, record, record_race
@@ -153,7 +153,9 @@ def test_every_chart_of_a_complete_race_is_drawn_in_or_out_of_sight_or_says_why_
         assert said is not None
         assert "simulated" in said
         assert "on a test machine" in said
-    expect(chart(page, "speculation").locator(".none")).to_have_text("No token-level speculation in this run.")
+    for key in ("speculation", "passes"):
+        expect(chart(page, key).locator(".none")).to_have_text("No token-level speculation in this run.")
+    expect(page.locator(f"{RIGHT} .card .passes")).to_have_count(0)
     expect(chart(page, "speedup").locator(".annotation").filter(has_text="theory")).to_be_attached()
     expect(chart(page, "tree")).to_be_hidden()
 
@@ -194,6 +196,27 @@ def test_a_mode_without_drafts_says_so_and_written_ahead_is_shown(page: Page, si
         expect(chart(page, key).locator(".none")).to_have_text("This mode drafts no steps.")
     expect(chart(page, "speedup").locator(".none")).to_have_text("There is no baseline to compare with.")
     expect(chart(page, "speculation").locator(".ytick")).to_contain_text("ahead")
+
+
+def test_the_passes_inside_each_step_are_drawn_beneath_it_and_as_a_chart(page: Page, site: str, traces: Path) -> None:
+    both = LOOKAHEAD.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
+    scene = Scene(story=UNEVEN, speculation=SimulatedSpeculation(tokens=4, acceptance=0.6))
+    state = fold(record(traces, "passes1", settings=both, scene=scene))
+    visit(page, f"{site}/?race=passes1")
+    settled(page)
+    told = []
+    for step in state.answer:
+        target = state.steps[StepKey(step.key.position, Role.TARGET)]
+        if target.phase is not StepPhase.CANCELLED and sum(target.passes) == target.tokens:
+            told.append((target.tokens, len(target.passes)))
+    words = [f"target: {tokens} tokens in {n} pass{'es' * (n > 1)}" for tokens, n in told]
+    strips = page.locator(f"{RIGHT} .card .passes")
+    expect(strips.locator(".label")).to_have_text(words)
+    assert [strip.locator("i").count() for strip in strips.all()] == [n for _, n in told]
+    plot = drawn(page, "passes").locator("xpath=..")
+    means = [tokens / n for tokens, n in told]
+    assert plot.evaluate("(plot) => plot.data[0].y") == pytest.approx(means)
+    assert max(means) > 1.5
 
 
 def test_a_card_its_bars_and_its_points_are_lit_together(page: Page, site: str, traces: Path) -> None:

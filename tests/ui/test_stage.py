@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lr_demo.config import Mode
+from lr_demo.config import Mode, SimulatedSpeculation
 from lr_demo.events import Event, Outcome
 from lr_demo.models.story import SeededStory
 from lr_demo.run_state import RunState, fold
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.static_files import address
+from tests.decoding.scene import Scene
 from tests.runs.simulated_profile import replicated_profile
 from tests.ui.recorded import LOOKAHEAD, record
 from tests.ui.site import serving
@@ -22,6 +23,7 @@ from tests.ui.test_live_page import LEFT, RIGHT, run, settled, visit
 pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 STORY = SeededStory(steps=9, tokens_per_step=60)
+SPECULATION = SimulatedSpeculation(tokens=4, acceptance=0.6)
 PLAIN = LOOKAHEAD.model_copy(update={"mode": Mode.AUTOREGRESSIVE})
 WORDS = {
     Outcome.ACCEPTED: {"accepted", "exact match"},
@@ -107,7 +109,9 @@ def test_what_is_shown_at_any_moment_is_the_fold_of_the_events_up_to_it(
 def test_the_fold_of_any_moment_is_the_fold_of_the_events_up_to_it(
     page: Page, site: str, traces: Path, width: int
 ) -> None:
-    events = record(traces, f"any{width}", settings=LOOKAHEAD.model_copy(update={"width": width, "lookahead": 4}))
+    settings = LOOKAHEAD.model_copy(update={"width": width, "lookahead": 4})
+    events = record(traces, f"any{width}", settings=settings, scene=Scene(story=STORY, speculation=SPECULATION))
+    assert any(step.passes for step in fold(events).steps.values())
     chance = random.Random(7)
     moments = [chance.choice(events).t + chance.choice([-0.001, 0.0, 0.001]) for _ in range(40)]
     visit(page, site)
@@ -122,7 +126,7 @@ def test_the_fold_of_any_moment_is_the_fold_of_the_events_up_to_it(
             const steps = [...state.positions.values()].flatMap((p) => [p.target, ...p.drafts].filter(Boolean));
             return {
               cycle: state.cycle, written: { ...state.written }, tokens: state.tokens, t: state.t,
-              steps: steps.map((s) => [s.position, s.role, s.alternative, s.phase, s.tokens, s.text]),
+              steps: steps.map((s) => [s.position, s.role, s.alternative, s.phase, s.tokens, s.text, s.passes]),
             };
           });
         }""",
@@ -137,7 +141,7 @@ def test_the_fold_of_any_moment_is_the_fold_of_the_events_up_to_it(
         assert (shown["cycle"], shown["t"]) == (state.cycle, state.t)
         assert shown["written"] == {role.value: tokens for role, tokens in state.tokens_written.items()}
         assert shown["tokens"] == sum(step.tokens for step in state.answer)
-        expected = [[k.position, k.role, k.alternative, s.phase, s.tokens, s.text] for k, s in state.steps.items()]
+        expected = [[*k, s.phase, s.tokens, s.text, s.passes] for k, s in state.steps.items()]
         assert sorted(shown["steps"]) == sorted(expected)
 
 

@@ -4,6 +4,7 @@ import { differingRanges } from "./diff.js";
 import { disclosure, el, GrowingText, setText, show } from "./dom.js";
 import { count, seconds } from "./format.js";
 import { describe, LOOKS, verdictBadge } from "./outcome.js";
+import { PassStrip } from "./passes.js";
 import { appendRich } from "./rich.js";
 import { stepText } from "./state.js";
 
@@ -17,7 +18,8 @@ class Side {
     this.growing = new GrowingText(this.words);
     this.caret = el("span.caret", { "aria-hidden": "true" });
     this.label = el("span.label", {}, label);
-    this.node = el(`div.side.${role}`, {}, this.label, this.words);
+    this.passes = role === "target" ? new PassStrip() : null;
+    this.node = el(`div.side.${role}`, {}, this.label, this.words, this.passes?.node);
     this.step = null;
     this.taken = 0; // pieces of the step that are shown
     this.complete = false;
@@ -35,6 +37,7 @@ class Side {
       this.words.append(this.caret);
     }
     if (this.complete) return;
+    this.passes?.update(step);
     if (step.ended !== null) {
       this.complete = true;
       this.words.replaceChildren();
@@ -172,6 +175,7 @@ export class Card {
       this.body.append(node);
       this.offerReason(step, title, this.body);
     } else if (judged && verdict?.reason) this.body.append(el("p.reason", {}, verdict.reason));
+    if (target) this.showPasses(target);
     show(this.cut, step.finish === "step_cap");
     if (step.origin) {
       this.node.dataset.origin = step.origin.split(":")[0];
@@ -179,6 +183,13 @@ export class Card {
     }
     const took = step.ended === null ? "" : ` · ${seconds(step.ended - step.started)}`;
     setText(this.meta, `${count(committed.tokens, "token")}${took}`);
+  }
+
+  /** How token-level speculation went in the target's step, which stands in the answer or was compared with it. */
+  showPasses(target) {
+    const strip = new PassStrip();
+    strip.update(target);
+    if (!strip.node.hidden) this.body.append(strip.node);
   }
 
   /** Where a verifier compared a drafted step: behind its reason, a way to ask why. What is said stands in `node`. */

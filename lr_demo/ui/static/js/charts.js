@@ -6,6 +6,7 @@ import { drawSpeedup, drawTokens } from "./curves.js";
 import { el, setText, show } from "./dom.js";
 import { inspectCurve, Inspector } from "./inspect.js";
 import { Links } from "./links.js";
+import { drawPasses, spotOfPasses } from "./passes.js";
 import { emptyAxes, loadPlotly, whenIdle } from "./plot.js";
 import { drawSpeculation, drawTime, drawWaste } from "./shares.js";
 import { colours, onThemeChange } from "./theme.js";
@@ -35,6 +36,8 @@ const atTime = (value) => (race, position) => {
 const tokensAt = (race, t) => race.run.measures.tokens.at(t);
 const speedupAt = (race, t) => tokensAt(race, t) / t / race.baselineRate();
 
+const byStep = (race, x) => race.run.state.answer[Math.round(x) - 1]?.id ?? null;
+
 const CHARTS = [
   { key: "timeline", title: "Timeline", hint: "", draw: drawTimeline, wide: true },
   { key: "tokens", title: "Tokens over time", hint: "tokens of the answer", draw: drawTokens, spot: atTime(tokensAt), pick: byTime },
@@ -48,10 +51,11 @@ const CHARTS = [
       const at = committed(race, position);
       return at && at.outcome !== "target" ? { x: at.index + 1, y: race.run.measures.acceptedShare.at(at.index + 1) } : null;
     },
-    pick: (race, x) => race.run.state.answer[Math.round(x) - 1]?.id ?? null,
+    pick: byStep,
   },
   { key: "lengths", title: "Accepted-run lengths", hint: "accepted steps a cycle", draw: drawRunLengths },
   { key: "speculation", title: "Token-level speculation", hint: "proposals inside the steps", draw: drawSpeculation },
+  { key: "passes", title: "Tokens a pass", hint: "inside each step of the target", draw: drawPasses, spot: spotOfPasses, pick: byStep },
 ];
 
 export class Charts {

@@ -6,6 +6,7 @@ function newStep(position, role, alternative, started) {
     position, role, alternative, started,
     ended: null, text: "", pieces: [], tokens: 0, finish: null, phase: "writing", verdict: null, verdictStarted: null,
     ahead: 0, attempt: 1,
+    passes: [], // tokens of each pass that wrote it, as far as told
   };
 }
 
@@ -95,6 +96,7 @@ export class RunState {
         if (!step) break;
         step.pieces.push(event.text);
         step.tokens += event.tokens;
+        for (const tokens of event.passes ?? []) step.passes.push(tokens);
         this.written[event.role] += event.tokens;
         break;
       }
