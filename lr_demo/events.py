@@ -147,7 +147,7 @@ class StepDelta(_Event):
     tokens: int
     """Tokens in this delta."""
     passes: list[Annotated[int, Field(ge=1)]] | None = None
-    """Its tokens by the passes of the model that wrote them: told from the first pass of the role on that wrote several,
+    """Its tokens by the passes of the model that wrote them: told from the role's first pass of several tokens on,
     which is token-level speculation; None before, and where the server does not tell passes apart."""
 
 
