@@ -8,8 +8,8 @@ from lr_demo.errors import TraceError
 from lr_demo.events import Event, RunStarted, StepCommitted, to_json_line
 from lr_demo.runs.race import recorded_settings
 from lr_demo.ui.lessons import Group, Lesson, Lessons
+from lr_demo.ui.stages import Pointer, StageKind
 from lr_demo.ui.theory_view import TheoryQuery, theory_figures, theory_view
-from lr_demo.ui.tour import Pointer, StageKind
 from lr_demo.ui.views import View, setting_labels
 
 

@@ -11,7 +11,8 @@ from lr_demo.config.strict import Strict
 from lr_demo.errors import TraceError, UserError
 from lr_demo.events import Event
 from lr_demo.runs.traces import read_trace
-from lr_demo.ui.tour import Stage, StageKind, stages
+from lr_demo.ui.stages import Stage, StageKind
+from lr_demo.ui.tour import stages
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
 INDEX = "lessons.yaml"

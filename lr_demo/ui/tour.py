@@ -4,9 +4,8 @@ A pure function of the events. The page folds the events up to a stage and shows
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
+from lr_demo.config import Mode
 from lr_demo.events import (
     CycleStarted,
     Event,
@@ -27,54 +26,8 @@ from lr_demo.events import (
     VerdictStarted,
 )
 from lr_demo.run_state import RunState, StepKey
-
-
-class StageKind(StrEnum):
-    PROBLEM = "problem"
-    DRAFTING = "drafting"
-    EXPANSION = "expansion"
-    PREDICTION = "prediction"
-    """Both steps are there, the verdict is not: the reader says what it will be."""
-    VERDICT = "verdict"
-    OUTCOME = "outcome"
-    """A step joins the answer."""
-    WINDOW = "window"
-    """What that means for the work ahead: the window slides, or a new cycle begins."""
-    ROLE = "role"
-    """A role is away, or back."""
-    SPEEDUP = "speedup"
-    """The answer is there, its speed is not said: the reader says what it was."""
-    END = "end"
-
-
-class Pointer(StrEnum):
-    """What a stage's sentence stands beside."""
-
-    CARD = "card"
-    GIVEN_UP = "given_up"
-    TOP = "top"
-    BOTTOM = "bottom"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A place to stop."""
-
-    kind: StageKind
-    seq: int
-    """The last event that has happened."""
-    cycle: int
-    text: str
-    """One or two sentences."""
-    pointer: Pointer = Pointer.CARD
-    step: int | None = None
-    """Index of the step in the answer that it is about, from 0."""
-    position: int | None = None
-    accepted: bool | None = None
-    """What a prediction is held against."""
-    note: str = ""
-    """What a lesson says about this place in its run."""
-
+from lr_demo.ui.stages import Pointer, Stage, StageKind, answered
+from lr_demo.ui.token_tour import token_stages
 
 _AFTERMATH = (StepCancelled, CycleStarted, PositionOpened, StepStarted, VerdictStarted)
 """Events by which the window slides or a new cycle begins."""
@@ -85,6 +38,9 @@ def stages(events: Sequence[Event], *, compared: bool = False) -> list[Stage]:
 
     `compared`: its speed is compared with the target's alone, and predicted too.
     """
+    first = events[0]
+    if isinstance(first, RunStarted) and first.mode == Mode.SPECULATIVE:
+        return [*token_stages(events, compared=compared)]
     return [*_Guide(events, compared=compared).stages()]
 
 
@@ -303,16 +259,7 @@ class _Guide:
         return self._stage(StageKind.SPEEDUP, event, text, pointer=Pointer.BOTTOM, before=True)
 
     def _end(self, event: RunFinished) -> Stage:
-        answer = self._state.answer
-        accepted = sum(1 for step in answer if step.outcome is Outcome.ACCEPTED)
-        tokens = sum(step.tokens for step in answer)
-        speed = f", {tokens / event.t:.1f} tokens/s" if event.t else ""
-        ended = "The answer is complete" if event.status is RunStatus.FINISHED else f"The run {event.status}"
-        text = (
-            f"{ended}: {accepted} of its {len(answer)} steps are the draft’s. "
-            f"{tokens} tokens in {event.t:.1f} s{speed}."
-        )
-        return self._stage(StageKind.END, event, text, pointer=Pointer.BOTTOM)
+        return self._stage(StageKind.END, event, answered(event, self._state), pointer=Pointer.BOTTOM)
 
 
 def _halfway(events: Sequence[Event]) -> Iterator[tuple[int, int]]:

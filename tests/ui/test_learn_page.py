@@ -13,7 +13,7 @@ from lr_demo.run_state import fold
 from lr_demo.runs.summary import summarize
 from lr_demo.theory import Layer, lookahead
 from lr_demo.ui.lessons import Lessons
-from lr_demo.ui.tour import StageKind
+from lr_demo.ui.stages import StageKind
 from tests.ui.site import serving
 from tests.ui.test_live_page import LoadingManager
 

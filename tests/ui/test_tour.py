@@ -4,13 +4,25 @@ from pathlib import Path
 
 import pytest
 
+from lr_demo.config import Mode, SimulatedSpeculation
 from lr_demo.errors import TraceError, UserError
-from lr_demo.events import Event, Role, RunFinished, RunStarted, RunStatus, StepCancelled, StepCommitted, Verdict
+from lr_demo.events import (
+    Event,
+    Role,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    StepCancelled,
+    StepCommitted,
+    StepDelta,
+    Verdict,
+)
 from lr_demo.models.simulated import Failure
 from lr_demo.models.story import SeededStory
 from lr_demo.run_state import StepKey, fold
 from lr_demo.ui.lessons import FOLDER, INDEX, Lessons
-from lr_demo.ui.tour import Pointer, Stage, StageKind, stages
+from lr_demo.ui.stages import Pointer, Stage, StageKind
+from lr_demo.ui.tour import stages
 from tests.decoding.scene import Scene
 from tests.ui.recorded import LOOKAHEAD, record
 
@@ -155,3 +167,33 @@ def test_a_broken_index_is_refused_with_its_name(tmp_path: Path, text: str) -> N
 def test_a_missing_index_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=INDEX):
         Lessons(tmp_path)
+
+
+def test_a_run_with_token_level_speculation_is_told_by_its_passes(tmp_path: Path) -> None:
+    scene = Scene(story=STORY, speculation=SimulatedSpeculation(tokens=4, acceptance=0.6), draft_s=0.05, target_s=0.04)
+    plan = LOOKAHEAD.model_copy(update={"mode": Mode.SPECULATIVE})
+    events = record(tmp_path, "passes1", scene=scene, settings=plan, said={"speculation": "simulated, 4 tokens"})
+    found = stages(events, compared=True)
+    assert [(stage.seq, stage.cycle) for stage in found] == sorted((stage.seq, stage.cycle) for stage in found)
+    assert "(simulated, 4 tokens)" in found[0].text
+    passes = of_kind(found, StageKind.PASS)
+    written = [events[stage.seq] for stage in passes]
+    assert all(isinstance(event, StepDelta) and event.passes == [event.tokens] for event in written)
+    assert {event.tokens for event in written if isinstance(event, StepDelta)} >= {1, 5}
+    for stage, event in zip(passes, written, strict=True):
+        assert isinstance(event, StepDelta)
+        assert event.text.replace("\n", "⏎") in stage.text
+    state = fold(events)
+    for stage, committed in zip(of_kind(found, StageKind.OUTCOME), state.answer, strict=True):
+        step = state.steps[committed.key]
+        told = f"{step.tokens} tokens in {len(step.passes)} passes"
+        assert told in stage.text or sum(step.passes) != step.tokens
+    assert [stage.kind for stage in found[-2:]] == [StageKind.SPEEDUP, StageKind.END]
+    assert "draft’s" not in found[-1].text
+
+
+def test_a_run_whose_server_does_not_tell_passes_has_none_of_them(tmp_path: Path) -> None:
+    plan = LOOKAHEAD.model_copy(update={"mode": Mode.SPECULATIVE})
+    found = stages(record(tmp_path, "passes2", settings=plan))
+    assert not of_kind(found, StageKind.PASS)
+    assert len(of_kind(found, StageKind.OUTCOME)) > 3

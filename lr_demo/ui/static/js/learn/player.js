@@ -19,7 +19,7 @@ const KINDS = [
 ];
 const TITLES = {
   problem: "the problem", drafting: "drafting", expansion: "expansion", prediction: "your prediction", verdict: "verdict",
-  outcome: "accept or correct", window: "the window", role: "a role is away", speedup: "your prediction", end: "the end",
+  pass: "a pass", outcome: "accept or correct", window: "the window", role: "a role is away", speedup: "your prediction", end: "the end",
 };
 const MADE_UP = "No model wrote this text and no machine took these times: both were made up for this lesson.";
 const DAY = new Intl.DateTimeFormat("en", { dateStyle: "long", timeZone: "UTC" });
@@ -105,6 +105,7 @@ export class Player {
     this.lesson = answer.lesson;
     this.predictions.reset();
     this.speedGuess.reset();
+    show(this.strip, this.lesson.stages.some(({ kind }) => kind === "verdict"));
     this.scene.open(answer.events);
     this.describe();
     this.show(Math.max(0, Math.min(at, this.lesson.stages.length - 1)));
