@@ -18,8 +18,8 @@ class Side {
     this.growing = new GrowingText(this.words);
     this.caret = el("span.caret", { "aria-hidden": "true" });
     this.label = el("span.label", {}, label);
-    this.passes = role === "target" ? new PassStrip() : null;
-    this.node = el(`div.side.${role}`, {}, this.label, this.words, this.passes?.node);
+    this.passes = null; // the strip, once passes are told
+    this.node = el(`div.side.${role}`, {}, this.label, this.words);
     this.step = null;
     this.taken = 0; // pieces of the step that are shown
     this.complete = false;
@@ -37,7 +37,7 @@ class Side {
       this.words.append(this.caret);
     }
     if (this.complete) return;
-    this.passes?.update(step);
+    if (step.role === "target" && step.passes.length) this.showPasses(step);
     if (step.ended !== null) {
       this.complete = true;
       this.words.replaceChildren();
@@ -49,6 +49,14 @@ class Side {
       this.taken = step.pieces.length;
     }
     this.node.classList.toggle("done", step.ended !== null);
+  }
+
+  showPasses(step) {
+    if (!this.passes) {
+      this.passes = new PassStrip();
+      this.node.append(this.passes.node);
+    }
+    this.passes.update(step);
   }
 
   /** What became of the step, in a word beside its label. */
@@ -175,7 +183,7 @@ export class Card {
       this.body.append(node);
       this.offerReason(step, title, this.body);
     } else if (judged && verdict?.reason) this.body.append(el("p.reason", {}, verdict.reason));
-    if (target) this.showPasses(target);
+    if (target?.passes.length) this.showPasses(target);
     show(this.cut, step.finish === "step_cap");
     if (step.origin) {
       this.node.dataset.origin = step.origin.split(":")[0];
