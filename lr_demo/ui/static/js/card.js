@@ -35,6 +35,8 @@ class Side {
       this.words.replaceChildren();
       this.growing = new GrowingText(this.words);
       this.words.append(this.caret);
+      this.passes?.node.remove();
+      this.passes = null;
     }
     if (this.complete) return;
     if (step.role === "target" && step.passes.length) this.showPasses(step);
