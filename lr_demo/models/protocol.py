@@ -75,6 +75,8 @@ class Chunk:
 
 def passes_between(passes: Sequence[int], begin: int, end: int) -> tuple[int, ...]:
     """Of passes with so many tokens each, what they wrote of the tokens `begin` … `end`."""
+    if len(passes) == 1:  # nearly always
+        return (end - begin,) if end > begin else ()
     ends = list(accumulate(passes))
     inside = (min(last, end) - max(last - tokens, begin) for tokens, last in zip(passes, ends, strict=True))
     return tuple(tokens for tokens in inside if tokens > 0)
