@@ -186,6 +186,8 @@ class _Builder:
         self._tracks[key.role].busy[piece.track] = False
         step: StepState = self._state.steps[key]
         piece.args.update(outcome=outcome, tokens=step.tokens, text=step.text or "".join(step.pieces))
+        if step.passes:
+            piece.args["tokens_by_pass"] = step.passes
         if step.finish is not None:
             piece.args["finish"] = step.finish.value
         if key.role is Role.TARGET:

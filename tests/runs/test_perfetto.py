@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lr_demo.config import Mode, RunSettings
+from lr_demo.config import Mode, RunSettings, SimulatedSpeculation
 from lr_demo.errors import TraceError
 from lr_demo.events import (
     Event,
@@ -86,8 +86,10 @@ def test_every_mode_gives_a_trace_that_is_well_formed(tmp_path: Path, changed: d
 
 
 def test_every_request_is_a_slice_with_its_times_and_what_became_of_it(tmp_path: Path) -> None:
-    events = record(tmp_path, "slices1", scene=Scene(story=STORY))
+    scene = Scene(story=STORY, speculation=SimulatedSpeculation(tokens=4, acceptance=0.6))
+    events = record(tmp_path, "slices1", scene=scene)
     state = fold(events)
+    assert any(step.passes for step in state.steps.values())
     slices = [entry for entry in parts(events, "X") if entry["pid"] in (PROCESSES[Role.DRAFT], PROCESSES[Role.TARGET])]
     assert len(slices) == len(state.steps)
     role_of = {process: role for role, process in PROCESSES.items()}
@@ -98,6 +100,7 @@ def test_every_request_is_a_slice_with_its_times_and_what_became_of_it(tmp_path:
         entry = found[key.position, key.role, key.alternative]
         assert entry["args"]["text"] == (step.text or "".join(step.pieces))
         assert entry["args"]["tokens"] == step.tokens
+        assert entry["args"].get("tokens_by_pass", []) == step.passes
         assert entry["ts"] == round(step.started * 1e6)
     outcomes = {
         found[step.key.position, step.key.role, step.key.alternative]["args"]["outcome"] for step in state.answer
