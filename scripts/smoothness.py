@@ -1,0 +1,167 @@
+"""How smoothly the Live page follows a long run: `python -m scripts.smoothness`. Minutes, in real time, in Chromium.
+
+A simulated run writes as fast as asked while a page shows it. Measured in the page: from an event to the paint after it
+(against the promptest event of the run, so that no clocks are compared), tasks over 50 ms, and what the page holds in
+memory as the text grows. Nothing else should run on the machine.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from playwright.sync_api import Page, expect, sync_playwright
+from pydantic import BaseModel
+from rich.console import Console
+
+from lr_demo.config import Mode, RunSettings, parse_profile
+from lr_demo.runs.machine import machine_in_words
+from lr_demo.runs.manager import RunManager
+from tests.ui.conftest import CHROMIUM, FLAGS
+from tests.ui.site import serving
+
+PROFILE = """
+name: simulated-long
+description: no model; a long answer at a set pace
+servers:
+  target: {{engine: simulated, ms_per_token: {target_ms}}}
+  draft: {{engine: simulated, ms_per_token: {draft_ms}}}
+roles: {{target: target, draft: draft, judge: target}}
+simulation: {{steps: {steps}, tokens_per_step: {tokens}, verdict_ms: 20}}
+"""
+LOOK_EVERY_S = 10.0
+REST_S = 20.0
+WATCH = """
+window.watched = { messages: [], long: [], events: 0, opened: 0 };
+const time = (text) => Number(/^[^,}]*/.exec(text)[0]);
+new PerformanceObserver((list) => {
+  for (const task of list.getEntries()) window.watched.long.push(task.duration);
+}).observe({ type: "longtask" });
+const listen = EventSource.prototype.addEventListener;
+EventSource.prototype.addEventListener = function (name, handle, ...more) {
+  if (name !== "events") return listen.call(this, name, handle, ...more);
+  window.watched.opened = performance.now();
+  return listen.call(this, name, (message) => {
+    const arrived = performance.now();
+    handle(message);
+    const parts = message.data.split('"t":');
+    const [first, last] = [time(parts[1]), time(parts.at(-1))];
+    window.watched.events += parts.length - 1;
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => window.watched.messages.push([first, last, arrived, performance.now()]);
+      channel.port2.postMessage(null);
+    });
+  }, ...more);
+};
+"""
+
+
+class Memory(BaseModel):
+    """The page's heap, after what is of no use was thrown away."""
+
+    tokens: int
+    """Of the answer, so far."""
+    mib: float
+
+
+class Figures(BaseModel):
+    """What was measured."""
+
+    hardware: str
+    steps: int
+    tokens: int
+    run_s: float
+    events_per_s: float
+    paint_p50_ms: float
+    """From an event to the paint after it."""
+    paint_p95_ms: float
+    """The same, of the first event of each message: the one that waited longest."""
+    paint_worst_ms: float
+    tasks_over_50_ms: int
+    tasks_over_50_ms_share: float
+    """Of at least so many tasks: one for each message and one for each paint after it."""
+    longest_task_ms: float
+    memory: list[Memory]
+    kib_per_step: tuple[float, float]
+    """By which the heap grew in the first and in the second half of the run."""
+    mib_at_rest: float
+    """Some time after the run."""
+
+
+def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
+    """Follow a run that has begun to its end."""
+    session = page.context.new_cdp_session(page)
+
+    def heap() -> float:
+        session.send("HeapProfiler.collectGarbage")
+        return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 2**20
+
+    page.goto(f"{site}/?race={run}")
+    memory: list[Memory] = []
+    done = page.get_by_role("button", name="replay")
+    while not done.is_visible():
+        page.wait_for_timeout(LOOK_EVERY_S * 1000)
+        pace = page.locator(".lane.right .sub, .lane .sub").last.inner_text()
+        written = int("".join(filter(str.isdigit, pace.partition("token")[0])) or 0)
+        memory.append(Memory(tokens=written, mib=heap()))
+    expect(page.locator(".card").first).to_be_attached()
+    watched = page.evaluate("window.watched")
+    page.wait_for_timeout(REST_S * 1000)
+    first, last, arrived, painted = np.array(watched["messages"]).T
+    began = (arrived / 1000 - last).min()  # when the run began, by the clock of the page
+    waited = 1000 * (painted / 1000 - began - first)
+    waited = waited[1000 * (began + first) > watched["opened"]]  # what had happened before is shown at once
+    long = watched["long"]
+    middle = memory[len(memory) // 2]
+    halves = ((memory[0], middle), (middle, memory[-1]))
+    growth = [1024 * (b.mib - a.mib) / max(1, (b.tokens - a.tokens) / tokens) for a, b in halves]
+    return Figures(
+        hardware=machine_in_words(),
+        steps=steps,
+        tokens=memory[-1].tokens,
+        run_s=last.max(),
+        events_per_s=watched["events"] / last.max(),
+        paint_p50_ms=np.percentile(waited, 50),
+        paint_p95_ms=np.percentile(waited, 95),
+        paint_worst_ms=waited.max(),
+        tasks_over_50_ms=len(long),
+        tasks_over_50_ms_share=len(long) / (2 * len(waited)),
+        longest_task_ms=max(long, default=0.0),
+        memory=memory,
+        kib_per_step=(growth[0], growth[1]),
+        mib_at_rest=heap(),
+    )
+
+
+def main(
+    steps: Annotated[int, typer.Option(help="Steps of the answer.", min=10)] = 1000,
+    tokens: Annotated[int, typer.Option(help="Tokens of a step.", min=4)] = 32,
+    target_ms: Annotated[float, typer.Option(help="Milliseconds a token of the target.")] = 10.0,
+    draft_ms: Annotated[float, typer.Option(help="Milliseconds a token of the draft.")] = 2.5,
+) -> None:
+    """Measure, and print the figures as one JSON object."""
+    if CHROMIUM is None:
+        Console(stderr=True).print("Chromium is not installed: apt-get install chromium-headless-shell")
+        raise typer.Exit(2)
+    text = PROFILE.format(steps=steps, tokens=tokens, target_ms=target_ms, draft_ms=draft_ms)
+    settings = RunSettings(mode=Mode.LOOKAHEAD, max_tokens=4 * steps * tokens, lookahead=4, parallel_budget=8)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.add_init_script(WATCH)
+        with RunManager(parse_profile(text, "long.yaml"), Path(folder)) as manager, serving(manager) as site:
+            page.goto(site)
+            page.wait_for_timeout(3000)
+            race = manager.start("A long problem", settings, baseline=False)
+            found = watch(page, steps, tokens, race.id, site)
+        browser.close()
+    json.dump(found.model_dump(), sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    typer.run(main)
