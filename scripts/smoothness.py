@@ -105,7 +105,7 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
     done = page.get_by_role("button", name="replay")
     while not done.is_visible():
         page.wait_for_timeout(LOOK_EVERY_S * 1000)
-        pace = page.locator(".lane.right .sub, .lane .sub").last.inner_text()
+        pace = page.locator(".lanehead .sub").last.inner_text()
         written = int("".join(filter(str.isdigit, pace.partition("token")[0])) or 0)
         memory.append(Memory(tokens=written, mib=heap()))
     expect(page.locator(".card").first).to_be_attached()
