@@ -161,7 +161,7 @@ class SimulatedModel:
             if self.read_seconds:
                 due += self.read_seconds * self.cache.read(request.prompt)
             origin = self._origin(request)
-            tokens = _Upcoming(self._tokens(request))
+            tokens = _Upcoming(self.what_it_writes(request))
             written = 0
             ids: tuple[int, ...] = ()
             passes: tuple[int, ...] = ()
@@ -211,7 +211,7 @@ class SimulatedModel:
         """Where the text of a request comes from, for `Chunk`."""
         return ""
 
-    def _tokens(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
+    def what_it_writes(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
         """(token id, finish) of everything the model writes for a request."""
         seed = request.seed if request.sampling.temperature > 0 else 0
         answer = self._answer(request.prompt)
@@ -253,7 +253,7 @@ class SimulatedModel:
             return None, 0.0
         most = self.worth.draft(min(self.speculation.tokens, room), draft.request_seconds, draft.seconds_per_token)
         request = GenerationRequest(list(written), most) if most > 0 else None
-        tokens = [token for token, _ in islice(draft._tokens(request), most)] if request is not None else []
+        tokens = [token for token, _ in islice(draft.what_it_writes(request), most)] if request is not None else []
         return tokens, draft.request_seconds + len(tokens) * draft.seconds_per_token
 
     def _verified(
