@@ -177,7 +177,7 @@ class RecordedModel(SimulatedModel):
         line = self.text.next_line(self._answer(request.prompt), self.voice, plain=self.plain)
         return RECORDED if line is None else line.origin
 
-    def _tokens(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
+    def what_it_writes(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:
         answer = self._answer(request.prompt)
         left = min(request.max_tokens, self.context - len(request.prompt))
         while (line := self.text.next_line(answer, self.voice, plain=self.plain)) is not None:
