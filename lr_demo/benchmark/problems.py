@@ -131,7 +131,7 @@ def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Tot
     summaries = [row.summary for row in solved.values()]
     compared = sum(each.accepted + each.corrected for each in summaries)
     verdicts = [each.verdict_latency_p50_s for each in summaries if each.verdict_latency_p50_s is not None]
-    shared = solved.keys() & plain.keys()
+    shared = [problem for problem in solved if problem in plain]
     answers = [(solved[problem].summary.answer, plain[problem].summary.answer) for problem in shared]
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
     return Totals(
