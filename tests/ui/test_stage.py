@@ -126,7 +126,7 @@ def test_the_fold_of_any_moment_is_the_fold_of_the_events_up_to_it(
             const steps = [...state.positions.values()].flatMap((p) => [p.target, ...p.drafts].filter(Boolean));
             return {
               cycle: state.cycle, written: { ...state.written }, tokens: state.tokens, t: state.t,
-              steps: steps.map((s) => [s.position, s.role, s.alternative, s.phase, s.tokens, s.text, s.passes]),
+              steps: steps.map((s) => [s.position, s.role, s.alternative, s.phase, s.tokens, s.text, [...s.passes]]),
             };
           });
         }""",
