@@ -43,14 +43,14 @@ class Optimum:
     speedup: float
 
 
-def accepted_mean(acceptance: float, ahead: int) -> float:
+def accepted_mean(acceptance: float, ahead: float) -> float:
     """Mean number of units that a round of `ahead` gives: 1 + α + … + α^(k−1)."""
     if acceptance == 1:
         return float(ahead)
     return float((1 - acceptance**ahead) / (1 - acceptance))
 
 
-def token_acceptance(tokens_a_pass: float, proposals: int) -> float:
+def token_acceptance(tokens_a_pass: float, proposals: float) -> float:
     """α₂ that gives so many tokens a pass with so many proposals; 0 to 1."""
     low, high = 0.0, 1.0
     for _ in range(40):

@@ -56,6 +56,8 @@ def test_a_draft_that_is_waited_for_is_the_theory_s_with_as_many_proposals_as_ar
     costs = Costs(Pace(((1, 0.01),)), Pace(((1, 0.01 * ratio),)), drafts_between=True, target_slowed=3.0)
     found = speedup(costs, replace(EVEN, token_acceptance=alpha), Choice(proposals=16, drafted=True))
     assert found == pytest.approx(max(speculative(Layer(alpha, ratio), k + 1) for k in range(1, 17)))
+    asked = replace(EVEN, token_acceptance=0.1, drafted_token_acceptance=0.1, asked_token_acceptance=alpha)
+    assert speedup(costs, asked, Choice(proposals=16, drafted=True)) == found
     parts = predict(costs, EVEN, Choice(proposals=16, drafted=True)).shares
     assert parts.draft > 0
     assert parts.target + parts.draft == pytest.approx(1)

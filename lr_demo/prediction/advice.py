@@ -81,12 +81,7 @@ def _eased(costs: Costs, workload: Workload, choice: Choice) -> Iterator[tuple[B
             unshared=costs.unshared / 2,
         )
         yield Bottleneck.PARALLELISM, (room, workload)
-        alike = replace(
-            workload,
-            acceptance=(1 + workload.acceptance) / 2 if choice.lookahead else workload.acceptance,
-            token_acceptance=(1 + workload.token_acceptance) / 2 if not choice.lookahead else workload.token_acceptance,
-        )
-        yield Bottleneck.ACCEPTANCE, (costs, alike)
+        yield Bottleneck.ACCEPTANCE, (costs, _alike(workload, choice))
     if costs.draft is not None and (choice.lookahead or (choice.proposals and choice.drafted and costs.drafts_between)):
         faster = replace(
             costs.draft,
@@ -97,6 +92,19 @@ def _eased(costs: Costs, workload: Workload, choice: Choice) -> Iterator[tuple[B
         yield Bottleneck.DRAFT, (replace(costs, draft=faster), workload)
     if choice.lookahead:
         yield Bottleneck.VERDICTS, (replace(costs, verdict_s=costs.verdict_s / 2), workload)
+
+
+def _alike(workload: Workload, choice: Choice) -> Workload:
+    """With half as many rejects: of steps, or without lookahead of tokens."""
+    if choice.lookahead:
+        return replace(workload, acceptance=(1 + workload.acceptance) / 2)
+    drafted, asked = workload.drafted_token_acceptance, workload.asked_token_acceptance
+    return replace(
+        workload,
+        token_acceptance=(1 + workload.token_acceptance) / 2,
+        drafted_token_acceptance=None if drafted is None else (1 + drafted) / 2,
+        asked_token_acceptance=None if asked is None else (1 + asked) / 2,
+    )
 
 
 def _flatter(pace: Pace) -> Pace:

@@ -76,6 +76,8 @@ class Workload:
     """α₂: chance that a proposed token is accepted where those before it were."""
     drafted_token_acceptance: float | None = None
     """The same of proposals from drafted steps; None: as `token_acceptance`."""
+    asked_token_acceptance: float | None = None
+    """The same of proposals that the draft is asked for while the target waits; None: as those from drafted steps."""
     likeness: float = 0.4
     """How much alternatives add: W of them are accepted as W^likeness independent ones. 1: they are independent. The
     default fits the widths of arXiv 2506.19830, table 3."""

@@ -99,7 +99,9 @@ def _alone(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> Spen
 
 def _waiting(costs: Costs, workload: Workload, choice: Choice, pace: Pace, draft: Pace) -> Spent:
     """One target step of SD whose target waits for the draft: with as many proposals as make it shortest."""
-    tokens, acceptance = workload.target_tokens, _token_acceptance(workload, choice)
+    tokens, acceptance = workload.target_tokens, workload.asked_token_acceptance
+    if acceptance is None:
+        acceptance = _token_acceptance(workload, choice)
     drafting = draft.start_s, draft.seconds(1)
 
     def times(proposals: int) -> tuple[float, float, float]:

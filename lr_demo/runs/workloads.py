@@ -1,6 +1,6 @@
 """What recorded runs say of the work: acceptance, step lengths, verdicts that were not needed, tokens a pass."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -20,6 +20,7 @@ RUNS = 12
 """So many of the newest runs are looked at."""
 ASSUMED = Workload(acceptance=0.5, spread=0.5, identical=0.25)
 """Where nothing is recorded."""
+_COMPARING = (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE)
 _FEWEST = 8
 """Steps that have to be compared before their share counts for more than the assumption."""
 
@@ -71,6 +72,8 @@ class Counts:
     """Tokens of the target, in the answer or not."""
     saved: int
     """Of these, proposed tokens that were accepted."""
+    proposed: int
+    """Proposed tokens, accepted or not."""
     speculation: str
     """Where these were proposed, in words; empty where that is not known."""
 
@@ -82,19 +85,25 @@ def recorded_workload(
 
     `proposals`: what the profile's speculative target proposes a pass; `besides`: a run that does not count.
     """
-    runs = islice(_runs(store, profile, settings, besides), RUNS)
-    both = settings.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
-    return workload_of(runs, proposals, speculation_in_words(profile, both))
+    alone, *both = (settings.model_copy(update={"mode": mode}) for mode in (Mode.SPECULATIVE, *_COMPARING))
+    runs = (counts for counts in _runs(store, profile, both, besides) if counts.accepted + counts.corrected)
+    asked = _runs(store, profile, [alone], besides) if profile.drafts_between else ()
+    words = speculation_in_words(profile, both[-1])
+    return workload_of(islice(runs, RUNS), proposals, words, islice((run for run in asked if run.proposed), RUNS))
 
 
-def workload_of(runs: Iterable[Counts], proposals: int = 0, speculation: str = "") -> Recorded:
-    """The workload of some runs; what they do not tell is assumed."""
+def workload_of(
+    runs: Iterable[Counts], proposals: int = 0, speculation: str = "", asked: Iterable[Counts] = ()
+) -> Recorded:
+    """The workload of some runs; what they do not tell is assumed. `asked`: runs in which the draft was asked between
+    passes, for as many proposals as paid."""
     told = list(runs)
+    rate = _asked_acceptance(list(asked))
     accepted, compared = sum(run.accepted for run in told), sum(run.accepted + run.corrected for run in told)
     target = [tokens for run in told for tokens in run.target]
     drafted = [tokens for run in told for tokens in run.drafted]
     if compared < _FEWEST or not target or not drafted:
-        return Recorded(ASSUMED, 0, 0)
+        return Recorded(replace(ASSUMED, asked_token_acceptance=rate), 0, 0)
     found = Workload(
         acceptance=accepted / compared,
         target_tokens=fmean(target),
@@ -103,14 +112,24 @@ def workload_of(runs: Iterable[Counts], proposals: int = 0, speculation: str = "
         correlation=_correlation([pair for run in told for pair in run.pairs]),
         identical=sum(run.identical for run in told) / accepted if accepted else 0.0,
         answer_tokens=sum(run.answer_tokens for run in told) / len(told),
+        asked_token_acceptance=rate,
     )
     speculated = [run for run in told if run.speculation and run.speculation == speculation]
     written, saved = sum(run.written for run in speculated), sum(run.saved for run in speculated)
     tells_tokens = written > saved > 0 and proposals > 0
     if tells_tokens:
-        rate = token_acceptance(written / (written - saved), proposals)
-        found = replace(found, token_acceptance=rate, drafted_token_acceptance=rate)
+        own = token_acceptance(written / (written - saved), proposals)
+        found = replace(found, token_acceptance=own, drafted_token_acceptance=own)
     return Recorded(found, len(told), compared, tells_tokens)
+
+
+def _asked_acceptance(runs: list[Counts]) -> float | None:
+    """That a proposal is accepted where those before it were; None where no run tells."""
+    written, saved = sum(run.written for run in runs), sum(run.saved for run in runs)
+    if not written > saved > 0:
+        return None
+    passes = written - saved
+    return token_acceptance(written / passes, sum(run.proposed for run in runs) / passes)
 
 
 def counts_of(state: RunState) -> Counts:
@@ -141,6 +160,7 @@ def counts_of(state: RunState) -> Counts:
         pairs=tuple(pairs),
         written=state.tokens_written[Role.TARGET],
         saved=counted.accepted_tokens if counted is not None else 0,
+        proposed=counted.proposed_tokens if counted is not None else 0,
         speculation=state.started.speculation if state.started and counted is not None else "",
     )
 
@@ -150,12 +170,13 @@ def _complete(state: RunState, position: int, role: Role) -> StepState | None:
     return step if step is not None and step.finish is not None else None
 
 
-def _runs(store: TraceStore, profile: Profile, settings: RunSettings, besides: str) -> Iterable[Counts]:
+def _runs(store: TraceStore, profile: Profile, settings: Sequence[RunSettings], besides: str) -> Iterable[Counts]:
+    """Finished runs that were made with any of these settings, the newest first."""
     for header in store.headers():
         started, finished = header.started, header.finished
         if header.run == besides or finished is None or finished.status is not RunStatus.FINISHED:
             continue
-        if _alike(started, profile, settings):
+        if any(_alike(started, profile, each) for each in settings):
             try:
                 yield _recorded_counts(header.path)
             except TraceError:
@@ -169,11 +190,13 @@ def _recorded_counts(path: Path) -> Counts:
 
 
 def _alike(started: RunStarted, profile: Profile, settings: RunSettings) -> bool:
-    """Whether a run was made by the same models under the same verifier."""
-    if started.mode not in (Mode.LOOKAHEAD, Mode.LOOKAHEAD_SPECULATIVE) or started.simulated != profile.simulated:
+    """Whether a run was made by the same models in the same mode, and where steps are compared, under the same
+    verifier."""
+    if started.mode != settings.mode or started.simulated != profile.simulated:
         return False
-    names = model_names(profile, settings.model_copy(update={"mode": Mode.LOOKAHEAD}))
-    return started.models == names and started.settings.get("verifier") == settings.verifier.value
+    if started.models != model_names(profile, settings):
+        return False
+    return not settings.mode.compares_steps or started.settings.get("verifier") == settings.verifier.value
 
 
 def _correlation(pairs: list[tuple[int, int]]) -> float:

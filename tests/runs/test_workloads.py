@@ -1,16 +1,20 @@
 """What recorded runs say of the work, and what is assumed where none is recorded."""
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, parse_profile
+from lr_demo.events import RunFinished, RunStatus, TokenSpeculation
 from lr_demo.models.story import SeededStory
+from lr_demo.runs.roles import model_names
 from lr_demo.runs.traces import TraceStore
-from lr_demo.runs.workloads import ASSUMED, counts_of, recorded_workload, workload_of
+from lr_demo.runs.workloads import ASSUMED, Counts, counts_of, recorded_workload, workload_of
 from lr_demo.theory import accepted_mean, token_acceptance
 from tests.decoding.scene import Scene
-from tests.runs.simulated_profile import TEXT
+from tests.runs.simulated_profile import DRAFTED, TEXT
 from tests.ui.recorded import LOOKAHEAD, record
 
 PROFILE = parse_profile(TEXT, "quick.yaml")
@@ -54,6 +58,36 @@ def test_only_finished_runs_of_the_same_models_and_verifier_count(tmp_path: Path
     assert recorded_workload(store, PROFILE, settings, besides="mine1").runs == 0
     exact = RunSettings.model_validate({**settings.model_dump(), "verifier": "exact"})
     assert recorded_workload(store, PROFILE, exact).runs == 0
+
+
+def asked(right: float, passes: int = 2000) -> Counts:
+    """A run in which the draft was asked for three to twelve tokens a pass."""
+    dice, saved, proposed = random.Random(3), 0, 0
+    for _ in range(passes):
+        most = dice.randint(3, 12)
+        proposed += most
+        saved += next((n for n in range(most) if dice.random() >= right), most)
+    counts = Scene(STORY).run(LOOKAHEAD.model_copy(update={"mode": Mode.SPECULATIVE})).state
+    return replace(counts_of(counts), written=passes + saved, saved=saved, proposed=proposed)
+
+
+@pytest.mark.parametrize("right", [0.4, 0.7, 0.92])
+def test_proposals_that_are_asked_for_between_passes_tell_their_own_acceptance(right: float) -> None:
+    found = workload_of([], asked=[asked(right)])
+    assert found.workload.asked_token_acceptance == pytest.approx(right, abs=0.03)
+    assert (found.workload.acceptance, found.runs) == (ASSUMED.acceptance, 0)
+    assert workload_of([]).workload.asked_token_acceptance is None
+
+
+@pytest.mark.parametrize("drafting", ["between", "beside"])
+def test_runs_in_which_the_draft_was_asked_count_where_it_is_asked(tmp_path: Path, drafting: str) -> None:
+    profile = parse_profile(DRAFTED.replace("method: drafted", f"method: drafted, drafting: {drafting}"), "d.yaml")
+    plan = LOOKAHEAD.model_copy(update={"mode": Mode.SPECULATIVE})
+    counted = TokenSpeculation(drafts=10, proposed_tokens=80, accepted_tokens=60)
+    ended = RunFinished(status=RunStatus.FINISHED, reason="end_of_sequence", speculation=counted)
+    record(tmp_path, "asked1", story=STORY, settings=plan, models=model_names(profile, plan), ended=ended)
+    rate = recorded_workload(TraceStore(tmp_path), profile, LOOKAHEAD).workload.asked_token_acceptance
+    assert (rate is None) == (drafting == "beside")
 
 
 def test_a_probe_tells_what_no_run_told() -> None:
