@@ -147,8 +147,8 @@ class StepDelta(_Event):
     tokens: int
     """Tokens in this delta."""
     passes: list[Annotated[int, Field(ge=1)]] | None = None
-    """Its tokens by the passes of the model that wrote them: told from the role's first pass of several tokens on,
-    which is token-level speculation; None before, and where the server does not tell passes apart."""
+    """Its tokens by the passes of the target that wrote them, where it speculates on tokens: more than one in a pass
+    are proposals that it confirmed. None elsewhere, and where the server does not tell passes apart."""
 
 
 class StepFinished(_Event):

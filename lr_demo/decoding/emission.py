@@ -31,13 +31,12 @@ class Emission:
     paces listens: to every event as it is, and to text as it arrives.
     """
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
-        self._emit = emit
+    def __init__(self, emit: Callable[[Event], None], *, speculates: bool = False) -> None:
+        """`speculates`: the target's passes are told, since it may write several tokens in one."""
+        self._emit, self._speculates = emit, speculates
         self.listeners: list[Callable[[Event], None]] = []
         self._waiting: dict[StepKey, _Written] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._speculating: set[Role] = set()
-        """Who wrote several tokens in a pass."""
 
     def __call__(self, event: Event) -> None:
         """An event, after what was written of the step that it ends."""
@@ -73,10 +72,8 @@ class Emission:
 
     def _tell(self, key: StepKey, written: _Written) -> None:
         delta = _delta(key, "".join(written.texts), written.tokens)
-        if written.tokens == sum(written.passes):
-            self._speculating |= {key.role} if len(written.passes) < written.tokens else set()
-            if written.tokens and key.role in self._speculating:
-                delta.passes = written.passes
+        if self._speculates and key.role is Role.TARGET and 0 < written.tokens == sum(written.passes):
+            delta.passes = written.passes
         self._emit(delta)
 
 

@@ -70,7 +70,8 @@ async def decode(
         ConfigError: the cast lacks a role that the mode needs.
         ModelError: the target failed for too long, or refused the prompt.
     """
-    emission = Emission(emit)
+    speculates = settings.mode.may_speculate_tokens and (cast.proposes or cast.takes_drafted)
+    emission = Emission(emit, speculates=speculates)
     with (budget or Budget()).join(settings) as share:
         if share.listener is not None:
             emission.listeners.append(share.listener)

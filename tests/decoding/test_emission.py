@@ -28,11 +28,13 @@ def finished(key: StepKey) -> StepFinished:
     )
 
 
-async def _told(work: Callable[[Emission], None], wait_s: float = 0.0) -> list[tuple[float, Event]]:
+async def _told(
+    work: Callable[[Emission], None], wait_s: float = 0.0, *, speculates: bool = False
+) -> list[tuple[float, Event]]:
     """What was emitted, and when."""
     clock = asyncio.get_running_loop().time
     told: list[tuple[float, Event]] = []
-    work(Emission(lambda event: told.append((clock(), event))))
+    work(Emission(lambda event: told.append((clock(), event)), speculates=speculates))
     await asyncio.sleep(wait_s)
     return told
 
@@ -74,18 +76,22 @@ def test_other_events_overtake_text_that_waits() -> None:
     assert [(at, event.type) for at, event in told] == [(0.0, "cycle_started"), (FRAME_S, "step_delta")]
 
 
-def test_passes_are_told_from_the_first_that_wrote_several_tokens_on_where_all_are_known() -> None:
+@pytest.mark.parametrize("speculates", [True, False])
+def test_passes_of_a_target_that_speculates_are_told_where_all_are_known(speculates: bool) -> None:
     def work(emission: Emission) -> None:
-        for passes in ((1,), (1, 3, 1), (1,), ()):
+        for passes in ((1,), (1, 3, 1), ()):
             emission.delta(TARGET, "x", sum(passes) or 2, passes)
-            emission.delta(DRAFT, "y", 1, (1,))
+            emission.delta(DRAFT, "y", 2, (2,))
             emission(finished(TARGET))
-        emission.delta(TARGET, "x", 1, (1,))
-        emission.delta(TARGET, "x", 2)
+        emission.delta(TARGET, "x", 3, (3,))
+        emission.delta(TARGET, "x", 1)
+        emission.delta(TARGET, "the rest of a character", 0)
         emission(finished(TARGET))
 
-    deltas = [event for _, event in run_virtual(_told(work, wait_s=1.0)) if isinstance(event, StepDelta)]
-    assert [delta.passes for delta in deltas if delta.role is Role.TARGET] == [None, [1, 3, 1], [1], None, None]
+    told = run_virtual(_told(work, wait_s=1.0, speculates=speculates))
+    deltas = [event for _, event in told if isinstance(event, StepDelta)]
+    known = [[1], [1, 3, 1], None, None] if speculates else [None] * 4
+    assert [delta.passes for delta in deltas if delta.role is Role.TARGET] == known
     assert [delta.passes for delta in deltas if delta.role is Role.DRAFT] == [None]
 
 

@@ -98,8 +98,9 @@ def test_greedy_answers_are_plain_decodings_and_nothing_stays_at_the_servers(
         assert summary.answer == plain.answer
         assert summary.speculation is not None
         assert 0 < summary.speculation.accepted_tokens <= summary.speculation.proposed_tokens
-        passes = [step.passes for step in race.run.state().steps.values() if step.key.role is Role.TARGET]
-        assert max(tokens for step in passes for tokens in step) > 1, "tokens that a pass confirmed come together"
+        steps = [step for step in race.run.state().steps.values() if step.key.role is Role.TARGET]
+        assert all(sum(step.passes) == step.tokens for step in steps)
+        assert max(tokens for step in steps for tokens in step.passes) > 1, "tokens that a pass confirmed come together"
         if mode is Mode.LOOKAHEAD_SPECULATIVE:
             phases = {step.phase for step in race.run.state().steps.values()}
             left = {StepPhase.CANCELLED, StepPhase.COMPLETE}  # as the draft was writing it, or had just written it

@@ -87,7 +87,8 @@ def test_every_mode_gives_a_trace_that_is_well_formed(tmp_path: Path, changed: d
 
 def test_every_request_is_a_slice_with_its_times_and_what_became_of_it(tmp_path: Path) -> None:
     scene = Scene(story=STORY, speculation=SimulatedSpeculation(tokens=4, acceptance=0.6))
-    events = record(tmp_path, "slices1", scene=scene)
+    settings = LOOKAHEAD.model_copy(update={"mode": Mode.LOOKAHEAD_SPECULATIVE})
+    events = record(tmp_path, "slices1", scene=scene, settings=settings)
     state = fold(events)
     assert any(step.passes for step in state.steps.values())
     slices = [entry for entry in parts(events, "X") if entry["pid"] in (PROCESSES[Role.DRAFT], PROCESSES[Role.TARGET])]

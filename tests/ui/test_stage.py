@@ -109,7 +109,8 @@ def test_what_is_shown_at_any_moment_is_the_fold_of_the_events_up_to_it(
 def test_the_fold_of_any_moment_is_the_fold_of_the_events_up_to_it(
     page: Page, site: str, traces: Path, width: int
 ) -> None:
-    settings = LOOKAHEAD.model_copy(update={"width": width, "lookahead": 4})
+    both = {"mode": Mode.LOOKAHEAD_SPECULATIVE, "width": width, "lookahead": 4}
+    settings = LOOKAHEAD.model_copy(update=both)
     events = record(traces, f"any{width}", settings=settings, scene=Scene(story=STORY, speculation=SPECULATION))
     assert any(step.passes for step in fold(events).steps.values())
     chance = random.Random(7)

@@ -5,7 +5,7 @@ import { count } from "./format.js";
 import { layout, react } from "./plot.js";
 import { originLine } from "./provenance.js";
 
-const ABOUT = "Each block is a pass of the target: light cells are proposed tokens that it confirmed, the dark one is its own.";
+const ABOUT = "Each block is a pass of the target: its last cell is the target’s own token, those before it are proposals that it confirmed.";
 
 const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
 
@@ -62,7 +62,7 @@ export function drawPasses(Plotly, node, race, palette, chart) {
   if (!steps.length) {
     if (!state.started) return "Nothing has run yet.";
     if (!state.started.speculation) return "No token-level speculation in this run.";
-    return state.finished ? "No pass wrote several tokens, or the target’s server does not tell." : "No step with a confirmed proposal yet.";
+    return state.finished ? "The target’s server does not tell what each pass wrote." : "No step of the answer yet.";
   }
   const mean = sum(steps.map(({ tokens }) => tokens)) / sum(steps.map(({ passes }) => passes));
   const trace = {
