@@ -176,16 +176,21 @@ export class Player {
       if (item.dataset.kind === kind) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
     }
-    setText(this.announcer, `${TITLES[stage.kind]}. ${stage.text} ${stage.note}`);
+    setText(this.announcer, `${this.titleOf(stage)}. ${stage.text} ${stage.note}`);
     const address = new URL(location.href);
     address.searchParams.set("lesson", this.lesson.key);
     address.searchParams.set("stage", String(at + 1));
     history.replaceState(history.state, "", address);
   }
 
+  /** What a stage is about; without verdicts, nothing is accepted or corrected. */
+  titleOf({ kind }) {
+    return kind === "outcome" && this.strip.hidden ? "a step is complete" : TITLES[kind];
+  }
+
   /** What is said at a stage; stands next to what it is about. */
   callout(stage) {
-    const node = el("aside.callout", { "data-kind": stage.kind }, el("b.kind", {}, TITLES[stage.kind]), el("p", {}, stage.text));
+    const node = el("aside.callout", { "data-kind": stage.kind }, el("b.kind", {}, this.titleOf(stage)), el("p", {}, stage.text));
     if (stage.kind === "prediction") node.append(this.predictions.question(this.at));
     if (stage.kind === "verdict") {
       const judged = this.predictions.judged(this.at - 1);
