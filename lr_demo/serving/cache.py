@@ -60,8 +60,7 @@ class Cache:
     def new_log(self, name: str) -> Path:
         """Path of a new log file; the oldest beyond a few dozen are removed."""
         folder = self._folder("logs")
-        logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
-        for old in logs[:-_LOGS_KEPT]:
+        for old in sorted(folder.glob("*.log"), key=_last_written)[:-_LOGS_KEPT]:
             old.unlink(missing_ok=True)
         return folder / f"{name}-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
 
@@ -89,6 +88,14 @@ class Cache:
                 f"set {CACHE_VARIABLE} to a folder you may write to"
             ) from None
         return folder
+
+
+def _last_written(path: Path) -> float:
+    """Seconds since the epoch; what another process has removed in between is the oldest."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def gigabytes(size: int) -> str:

@@ -1,11 +1,13 @@
 """A log's last lines and what is added come as bounded, plain text."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lr_demo.errors import ServingError
+from lr_demo.serving.cache import Cache
 from lr_demo.serving.logs import LONGEST_LINE, MOST_LINES, LogPart, follow_log, read_log
 
 
@@ -80,3 +82,14 @@ def test_a_log_is_followed_into_the_next_one_until_there_is_none(log: Path, tmp_
     parts = asyncio.run(asyncio.wait_for(follow(), 30))
     assert [part.lines for part in parts] == [("one",), ("two",), ("started again",)]
     assert [part.fresh for part in parts] == [True, False, True]
+
+
+def test_several_make_room_for_their_logs_at_once(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    folder = cache.new_log("draft").parent
+    for number in range(2_000):
+        (folder / f"old-{number}.log").touch()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(cache.new_log, [f"server-{number}" for number in range(8)]))
+    assert len(set(made)) == 8
+    assert len(list(folder.glob("*.log"))) <= 40
