@@ -45,8 +45,12 @@ class Architecture:
         """Bytes on the fullest GPU of a tensor and pipeline parallel group; `element` bytes a number."""
         layers = -(-self.layers // pipeline)
         matrix = element if self.bits is None else self.bits / 8
-        ends = self._embedding() / tensor * (1 if self.tied or pipeline > 1 else 2)
-        return int(layers * (self._matrices(tensor) * matrix + self.extras * element) + ends * element)
+        ends = self.ends_bytes(element, tensor, pipeline)
+        return int(layers * (self._matrices(tensor) * matrix + self.extras * element)) + ends
+
+    def ends_bytes(self, element: int, tensor: int = 1, pipeline: int = 1) -> int:
+        """Bytes of embedding and output layer among them."""
+        return int(self._embedding() / tensor * (1 if self.tied or pipeline > 1 else 2)) * element
 
     def cache_bytes(self, element: int, tensor: int = 1, pipeline: int = 1) -> int:
         """Bytes of one token in the KV cache of the fullest GPU."""

@@ -64,6 +64,7 @@ def vllm_memory(
         token += proposer.cache_bytes(element, tensor)
     needed = tokens_needed(config, settings)
     if not gpus_of(config):
+        weights += model.ends_bytes(element, tensor, pipeline)  # packed for the kernels, and kept as well
         given = int(config.kv_cache_gib * GIB)
         allowance = CPU_ALLOWANCE + model.activation_bytes(_CPU_BATCH, element, tensor)
         return Memory(weights, allowance, token, needed, given, weights + given + allowance)

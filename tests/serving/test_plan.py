@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lr_demo.config import PROFILES_FOLDER, load_profile, parse_profile, profile_names
+from lr_demo.serving import launch_vllm
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.config_json import Architectures
@@ -34,9 +35,16 @@ def test_every_shipped_profile_fits_the_hardware_it_is_for(name: str, tmp_path: 
     assert all(server.memory is not None for server in plan.servers if server.command is not None)
 
 
-@pytest.mark.parametrize("name", ["cpu", "laptop"])
-def test_the_profiles_for_processors_fit_twelve_gigabytes(name: str, tmp_path: Path) -> None:
-    plan = planned(load_profile(name), tmp_path, gpus=0, memory=12 * 10**9)
+@pytest.mark.parametrize(
+    ("name", "features", "gigabytes"),
+    [("laptop", (), 8), ("cpu", ("avx512_bf16",), 12), ("cpu", (), 16)],
+    ids=["laptop", "cpu in bfloat16", "cpu in float32"],
+)
+def test_the_profiles_for_processors_fit_a_usual_machine(
+    name: str, features: tuple[str, ...], gigabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_vllm, "processor", lambda: ("a processor", features))
+    plan = planned(load_profile(name), tmp_path, gpus=0, memory=gigabytes * 10**9)
     assert plan.fits, plan.every_refusal
     assert not any(server.gpus for server in plan.servers)
 
@@ -45,7 +53,7 @@ def test_a_server_on_demand_that_has_no_room_beside_the_others_is_told_not_refus
     cpu = load_profile("cpu")
     second = cpu.servers["target"].model_copy(update={"on_demand": True})
     both = cpu.model_copy(update={"servers": {**cpu.servers, "second": second}})
-    plan = planned(both, tmp_path, gpus=0, memory=12 * 10**9)
+    plan = planned(both, tmp_path, gpus=0, memory=16 * 10**9)
     assert any("with those that start on demand, the servers on the processor do not fit" in n for n in plan.notes)
     assert not planned(both, tmp_path, gpus=0, memory=64 * 10**9).notes
 
@@ -64,6 +72,28 @@ def test_answers_of_32k_tokens_have_room_in_every_role_that_writes_them(name: st
         assert server.engine == "vllm"
         assert server.max_model_len >= profile.defaults.max_tokens + 4096
         assert server.max_num_seqs >= profile.defaults.parallel_budget
+
+
+def test_on_a_processor_the_ends_of_a_model_count_twice(tmp_path: Path) -> None:
+    """Measured in float32, with an output layer of its own: 12.1 GB, and 0.9 GB of the process that answers."""
+    model = tmp_path / "model"
+    model.mkdir()
+    shape = json.loads((PROFILES_FOLDER / "models" / "Qwen2.5-Coder-1.5B-Instruct.json").read_text())
+    (model / "config.json").write_text(json.dumps({**shape, "tie_word_embeddings": False}))
+    profile = parse_profile(
+        f"""
+name: own
+description: one model on the processor
+servers: {{target: {{engine: vllm, model: {model}, dtype: float32, kv_cache_gib: 2}}}}
+roles: {{target: target}}
+""",
+        "own.yaml",
+    )
+    memory = the_server(planned(profile, tmp_path, gpus=0), "target").memory
+    assert memory is not None
+    ends = 2 * 151936 * 1536
+    assert memory.weights == pytest.approx((1.54e9 + ends / 2 + ends) * 4, rel=0.01)
+    assert memory.room == pytest.approx(13.0e9, rel=0.03)
 
 
 def test_a_race_on_eight_gpus_has_both_targets_on_cards_of_their_own(tmp_path: Path) -> None:
