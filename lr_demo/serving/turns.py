@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lr_demo.config import LlamaCppServer, VllmServer
 from lr_demo.serving.catalogue import CatalogueEntry
+from lr_demo.serving.launch_vllm import element_bytes
 from lr_demo.serving.models import HubModel, LocalModel, ModelSource
 
 MEMORY = "memory"
@@ -16,6 +17,8 @@ _KV_BYTES_PER_TOKEN = 64 * 1024
 _WHILE_LOADING = 1.2
 """Share of the weights' size that loading takes: the file as it is read, and buffers."""
 _FOUR_TO_SIXTEEN_BITS = 4
+_BYTES_AS_PUBLISHED = 2
+"""Of a number in the files of a model that is not quantized."""
 
 
 def shared_while_loading(
@@ -53,6 +56,7 @@ def memory_need(config: VllmServer | LlamaCppServer, source: ModelSource) -> int
         return int(size * _WHILE_LOADING) + config.context * config.slots * _KV_BYTES_PER_TOKEN
     if gguf:
         size *= _FOUR_TO_SIXTEEN_BITS
+    size *= element_bytes(config) // _BYTES_AS_PUBLISHED
     return int(size * _WHILE_LOADING + config.kv_cache_gib * 2**30)
 
 

@@ -68,6 +68,8 @@ def test_the_memory_of_a_server_is_its_weights_as_the_engine_holds_them_and_its_
     vllm = VllmServer(engine="vllm", model="m", kv_cache_gib=1)
     assert memory_need(vllm, LocalModel(folder)) == GIB + 1200
     assert memory_need(vllm, LocalModel(gguf)) == GIB + 4800, "four bits become sixteen"
+    as_float32 = vllm.model_copy(update={"dtype": "float32"})
+    assert memory_need(as_float32, LocalModel(folder)) == GIB + 2400
     assert memory_need(LLAMA, LocalModel(gguf)) == LLAMA.context * LLAMA.slots * 64 * 1024 + 1200
     assert memory_need(vllm, HubModel("some/model")) is None
 
