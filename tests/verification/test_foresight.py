@@ -22,6 +22,7 @@ VERIFIERS: list[Verifier] = [
     JUDGE,
     JudgeVerifier(ScriptedJudge({"Yes": 0.0}), 0.5, numbers_first=False),
     EmbeddingVerifier(ScriptedEmbedder(), 0.85),
+    EmbeddingVerifier(ScriptedEmbedder(), 0.85, numbers_first=False),
     CascadeVerifier(ScriptedEmbedder(), JUDGE, 0.95),
 ]
 texts = st.text(alphabet="aAßſ 1,.\n", max_size=6)
@@ -67,7 +68,13 @@ def test_a_reject_that_is_foreseen_is_one_and_no_equal_text_is_among_them(
         (RandomVerifier(0), "So be\n it", ["so  B", "e off"], "drew 0.84, which is not below 0"),
         (RandomVerifier(0), "So be\n it", ["so  B", "e it", "\n"], None),  # equal text needs no draw
         (RandomVerifier(1), "So", ["else"], None),
-        (EmbeddingVerifier(ScriptedEmbedder(), 0.85), "a", ["b 1"], None),
+        (
+            EmbeddingVerifier(ScriptedEmbedder(), 0),
+            "a",
+            ["b", " 1"],
+            "the draft comes to no number, the target states one",
+        ),
+        (EmbeddingVerifier(ScriptedEmbedder(), 0.85, numbers_first=False), "a", ["b 1"], None),
     ],
 )
 def test_what_is_certain_early(verifier: Verifier, drafted: str, pieces: list[str], reason: str | None) -> None:

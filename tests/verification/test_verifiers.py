@@ -56,6 +56,13 @@ def test_embedding_accepts_from_its_threshold_on(target: str, accepted: bool) ->
     assert verdict(EmbeddingVerifier(ScriptedEmbedder(), 0.6), comparison("axe", "berry")).accepted
 
 
+def test_embedding_sees_no_likeness_where_the_numbers_differ_unless_told_to() -> None:
+    other = comparison("a total of 160 + 80 + 20 = 360", "a sum of 160 + 80 + 20 = 260")
+    found = verdict(EmbeddingVerifier(ScriptedEmbedder(), 0.85), other)
+    assert (found.accepted, found.score, found.reason) == (False, None, "the draft comes to 360, the target to 260")
+    assert verdict(EmbeddingVerifier(ScriptedEmbedder(), 0.85, numbers_first=False), other).accepted
+
+
 def test_judge_score_is_yes_against_no() -> None:
     model = ScriptedJudge({"Yes": math.log(0.3), "No": math.log(0.1)})
     found = verdict(JudgeVerifier(model, 0.7), comparison("it is 4", "so 4"))
