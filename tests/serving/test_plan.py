@@ -49,7 +49,10 @@ def test_the_profiles_for_processors_fit_a_usual_machine(
     assert not any(server.gpus for server in plan.servers)
 
 
-def test_a_server_on_demand_that_has_no_room_beside_the_others_is_told_not_refused(tmp_path: Path) -> None:
+def test_a_server_on_demand_that_has_no_room_beside_the_others_is_told_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_vllm, "processor", lambda: ("one that has no bfloat16", ()))
     cpu = load_profile("cpu")
     second = cpu.servers["target"].model_copy(update={"on_demand": True})
     both = cpu.model_copy(update={"servers": {**cpu.servers, "second": second}})
