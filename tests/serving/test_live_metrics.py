@@ -22,7 +22,8 @@ def test_tokens_are_told_while_they_are_written_and_stay_counted_after_a_cancell
             before = await read_live_metrics(llamacpp_endpoint, client)
             async with client.stream("POST", url, json=body) as answer:
                 seen = 0
-                async for line in answer.aiter_lines():
+                lines = answer.aiter_lines()  # kept: a forgotten iterator would close the request
+                async for line in lines:
                     seen += line.startswith("data:")
                     if seen == 10:
                         break
