@@ -27,6 +27,11 @@ class Prefix(Sequence[int]):
     @overload
     def __getitem__(self, index: slice) -> list[int]: ...
     def __getitem__(self, index: int | slice) -> int | list[int]:
+        if isinstance(index, slice) and index.step is None:  # what requests are cut with: as fast as a list's
+            begin, end, _ = index.indices(len(self))
+            length = self._length
+            text = self._text[begin : min(end, length)]
+            return [*text, *self._beyond[max(0, begin - length) : max(0, end - length)]]
         places = range(len(self))[index]
         return self._at(places) if isinstance(places, int) else [self._at(place) for place in places]
 

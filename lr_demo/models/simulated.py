@@ -10,7 +10,8 @@ import random
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise, takewhile
+from functools import lru_cache
+from itertools import islice, pairwise, repeat, takewhile
 
 from lr_demo.config import DraftedSpeculation, SimulatedSpeculation
 from lr_demo.errors import ModelError, RequestRefused
@@ -32,6 +33,8 @@ TRIPLES = re.compile(r"\n\n+|[^\n]{1,3}|\n")
 """Another tokenizer: up to three characters a token."""
 _REACH = 1024
 """Tokens that proposals look back over: more than a step has."""
+_BLOCK = 64
+"""Tokens that are decoded, and remembered, together: every request has nearly the same prompt as an earlier one."""
 
 
 class Vocabulary:
@@ -42,6 +45,7 @@ class Vocabulary:
         self._pattern = pattern
         self._ids: dict[str, int] = {"": END_ID}
         self._texts: list[str] = [""]
+        self._block = lru_cache(maxsize=4096)(self._joined)
 
     def encode(self, text: str) -> list[int]:
         return [self.token(piece) for piece in self._pattern.findall(text)]
@@ -55,6 +59,13 @@ class Vocabulary:
         return token
 
     def decode(self, ids: Sequence[int]) -> str:
+        if len(ids) <= _BLOCK:
+            return self._joined(ids)
+        whole = len(ids) // _BLOCK * _BLOCK
+        blocks = [self._block(tuple(ids[begin : begin + _BLOCK])) for begin in range(0, whole, _BLOCK)]
+        return "".join([*blocks, self._joined(ids[whole:])])
+
+    def _joined(self, ids: Sequence[int]) -> str:
         texts = self._texts
         return "".join([texts[token] for token in ids])
 
@@ -231,6 +242,8 @@ class SimulatedModel:
 
     def _passes(self, request: GenerationRequest, tokens: "_Upcoming") -> Iterator["_Pass"]:
         """Passes, in each of which a token is written, and what is accepted of the proposals."""
+        if self.speculation is None:
+            yield from repeat(_ONE_TOKEN)
         most = min(request.max_tokens, self.context - len(request.prompt))
         chance = random.Random(f"{self.name} {request.seed} {len(request.prompt)}")
         written = list(request.prompt)
@@ -300,6 +313,9 @@ class _Pass:
     accepted: int
     waits_s: float
     """Seconds for which the draft is waited for before it."""
+
+
+_ONE_TOKEN = _Pass(proposed=0, accepted=0, waits_s=0.0)
 
 
 class _Upcoming:

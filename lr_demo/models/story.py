@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 BOUNDARY = "\n\n"
@@ -63,22 +64,7 @@ class SeededStory:
     seed: int = 0
 
     def step(self, answer: str, voice: Voice, seed: int) -> str:
-        index = answer.count(BOUNDARY)
-        mark = zlib.crc32(answer.encode())
-        meaning = random.Random(f"meaning {self.seed} {mark}")
-        numbers = [str(meaning.randrange(2, 1000)) for _ in range(12)]
-        wording = random.Random(f"target {self.seed} {mark} {seed if voice is Voice.TARGET else 0}")
-        if voice is Voice.DRAFT:
-            drafting = random.Random(f"draft {self.seed} {mark} {seed}")
-            same = drafting.random() < self.acceptance
-            if not same:
-                numbers[0] = str(int(numbers[0]) + drafting.randrange(1, 9))
-            if not same or drafting.random() >= self.identical:
-                wording = drafting
-        length = max(2, round(self.tokens_per_step * (1 + self.spread * (2 * wording.random() - 1))))
-        if index == self.steps - 1:
-            return f"The answer is \\boxed{{{numbers[0]}}}."
-        return _sentence(numbers, length, wording)
+        return _seeded(self, answer.count(BOUNDARY), zlib.crc32(answer.encode()), voice, seed)
 
     def continuation(self, answer: str, voice: Voice, seed: int) -> str:
         before = answer[: answer.rfind(BOUNDARY) + 2] if BOUNDARY in answer else ""
@@ -86,6 +72,25 @@ class SeededStory:
 
     def ended(self, answer: str) -> bool:
         return answer.count(BOUNDARY) >= self.steps - 1 and answer.endswith("}.")
+
+
+@lru_cache(maxsize=8192)
+def _seeded(story: SeededStory, index: int, mark: int, voice: Voice, seed: int) -> str:
+    """Step `index` behind a text with this mark."""
+    meaning = random.Random(f"meaning {story.seed} {mark}")
+    numbers = [str(meaning.randrange(2, 1000)) for _ in range(12)]
+    wording = random.Random(f"target {story.seed} {mark} {seed if voice is Voice.TARGET else 0}")
+    if voice is Voice.DRAFT:
+        drafting = random.Random(f"draft {story.seed} {mark} {seed}")
+        same = drafting.random() < story.acceptance
+        if not same:
+            numbers[0] = str(int(numbers[0]) + drafting.randrange(1, 9))
+        if not same or drafting.random() >= story.identical:
+            wording = drafting
+    length = max(2, round(story.tokens_per_step * (1 + story.spread * (2 * wording.random() - 1))))
+    if index == story.steps - 1:
+        return f"The answer is \\boxed{{{numbers[0]}}}."
+    return _sentence(numbers, length, wording)
 
 
 @dataclass(frozen=True)
