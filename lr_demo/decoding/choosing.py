@@ -5,7 +5,7 @@ Knows no model and no clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
@@ -39,8 +39,8 @@ _SELDOM = 8
 _PROPOSALS = 8
 """Token proposals a pass that the draft's text comes to where it is right for long."""
 _EXPECTED_TOKENS, _EXPECTED_SHARE = 12.0, 0.5
-"""What is predicted of drafting ahead counts as much as so many measured tokens, and only in part: after every token
-that it had otherwise, the draft begins again."""
+"""What is predicted of drafting ahead counts as much as so many measured tokens. Where the draft writes beside the
+target, it counts only in part: after every token that it had otherwise, the draft begins again."""
 _AHEAD = Reach(0, ahead=True)
 _HINDRANCES = {
     Bottleneck.PARALLELISM: "the target has little room for more sequences",
@@ -121,6 +121,8 @@ class Chooser:
         worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
         best = max(worth, key=lambda reach: worth[reach])
         now = self.present
+        if now == Reach(0) and measured.drafts_between and worth.get(_AHEAD, 0.0) >= _ON:
+            now = _AHEAD  # tried first where the draft has no device of its own: it is undone between two tokens
         if worth[best] < (_ON if now == Reach(0) else _OFF):
             return Decision(Reach(0), options[best], self._why_not(max(reaches, key=lambda r: worth[r], default=best)))
         if now in options and worth[best] < worth[now] * (_BETTER if best.ahead == now.ahead else _OTHERWISE):
@@ -146,7 +148,8 @@ class Chooser:
     def _ahead_gain(self, costs: Costs) -> float:
         """Speed over plain decoding with the draft writing ahead: predicted, and as far as it was tried, measured."""
         alone_s, seen = costs.target.seconds(1), self._measured.memory.ahead
-        expected = 1 + (self._proposals_gain(costs) - 1) * _EXPECTED_SHARE
+        share = 1.0 if costs.drafts_between else _EXPECTED_SHARE
+        expected = 1 + (self._proposals_gain(costs) - 1) * share
         weight = seen.weight + _EXPECTED_TOKENS
         return alone_s * weight / (seen.total + alone_s / expected * _EXPECTED_TOKENS)
 
@@ -161,7 +164,8 @@ class Chooser:
         assert costs is not None, "asked for only where it is known"
         alone_s = costs.target.seconds(1)
         if self._measured.suggests:
-            costs = self._measured.suggesting(costs, 1 / self._proposals_gain(costs))
+            beside = replace(costs, drafts_between=False)  # in lookahead the draft never waits for the target's passes
+            costs = self._measured.suggesting(costs, 1 / self._proposals_gain(beside))
         return alone_s, costs
 
     def _choice(self, reach: Reach) -> Choice:

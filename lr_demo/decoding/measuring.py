@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import exp, log
 
-from lr_demo.decoding.memory import Memory, token_mean
+from lr_demo.decoding.memory import USUAL_STEP, Memory, token_mean
 from lr_demo.events import (
     CycleStarted,
     Event,
@@ -288,13 +288,13 @@ class Measured:
     @property
     def step_s(self) -> float:
         """Seconds of a step of plain decoding."""
-        return self.memory.target_length.value(40.0) * (self.alone_s or 0.0)
+        return self.memory.target_length.value(USUAL_STEP) * (self.alone_s or 0.0)
 
     @property
     def look_s(self) -> float:
         """Seconds that a drafted step and its verdict take."""
         memory = self.memory
-        length = memory.draft_length.value(memory.target_length.value(40.0))
+        length = memory.draft_length.value(memory.target_length.value(USUAL_STEP))
         drafting = length * memory.draft.value(0.0) + memory.draft_start.value(0.0)
         return drafting + memory.verdict.value(0.0)
 
@@ -303,13 +303,16 @@ class Measured:
         alone, memory = self.alone_s, self.memory
         if alone is None or not self.drafts:
             return None
-        slowed = self.slowed
+        slowed, drafting = self.slowed, memory.draft.value(0.0)
+        drafting_alone = min(drafting, memory.draft_alone.value(drafting))
         passes = tuple((n, _grained(seconds)) for n, seconds in self._passes(alone, slowed))
         return Costs(
             target=Pace(passes, start_s=_grained(memory.start.value(0.0))),
-            draft=Pace(((1, _grained(memory.draft.value(0.0))),), start_s=_grained(memory.draft_start.value(0.0))),
+            draft=Pace(((1, _grained(drafting_alone)),), start_s=_grained(memory.draft_start.value(0.0))),
             verdict_s=_grained(memory.verdict.value(0.0)),
             target_slowed=_grained(slowed),
+            draft_slowed=_grained(drafting / drafting_alone if drafting_alone else 1.0),
+            proposal_s=_grained(memory.proposal.value(0.0)),
             drafts_between=self.drafts_between,
         )
 
@@ -336,7 +339,7 @@ class Measured:
     def workload(self, acceptance: float) -> Workload:
         """What is decoded, if so many drafted steps are accepted."""
         memory = self.memory
-        length = memory.target_length.value(40.0)
+        length = memory.target_length.value(USUAL_STEP)
         return Workload(
             acceptance=round(min(0.98, max(0.0, acceptance)), 2),
             target_tokens=_grained(max(1.0, length)),

@@ -9,6 +9,8 @@ _KEPT_TOKENS = 200.0
 """A pace is the mean over about so many tokens, the latest ones most."""
 _KEPT_STEPS = 25.0
 """Acceptance, lengths and times of verdicts likewise, over so many steps."""
+USUAL_STEP = 40.0
+"""Tokens of a step before any was seen."""
 _FROM_BEFORE = 3.0
 """What earlier runs tell of acceptance counts as so many verdicts, …"""
 _PACE_FROM_BEFORE = 40.0
@@ -32,6 +34,10 @@ class Memory:
     start: Mean = field(default_factory=step_mean)
     """Seconds from a target request to its first token, over a token's time."""
     draft: Mean = field(default_factory=token_mean)
+    draft_alone: Mean = field(default_factory=token_mean)
+    """The same while the target is at rest, as when it has asked the draft and waits."""
+    proposal: Mean = field(default_factory=step_mean)
+    """Seconds that a pass of the target takes longer for each token proposed to it."""
     draft_start: Mean = field(default_factory=step_mean)
     target_length: Mean = field(default_factory=step_mean)
     draft_length: Mean = field(default_factory=step_mean)
@@ -61,9 +67,12 @@ class Memory:
             for key, seconds in (known | {(1, True): alone * costs.target_slowed}).items():
                 memory.target[key] = token_mean()
                 memory.target[key].add(seconds * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
-        memory.start.add(costs.target.start_s)
+        memory.start.add(costs.target.start_s + costs.target.read_s * USUAL_STEP)  # behind a drafted step
+        memory.proposal.add(costs.proposal_s)
         if costs.draft is not None:
-            memory.draft.add(costs.draft.seconds(1) * costs.draft_slowed * _PACE_FROM_BEFORE, _PACE_FROM_BEFORE)
+            drafting = costs.draft.seconds(1) * _PACE_FROM_BEFORE
+            memory.draft.add(drafting * costs.draft_slowed, _PACE_FROM_BEFORE)
+            memory.draft_alone.add(drafting, _PACE_FROM_BEFORE)
             memory.draft_start.add(costs.draft.start_s)
         if verdicts:
             memory.verdict.add(costs.verdict_s)
@@ -80,6 +89,8 @@ class Memory:
             {key: mean.at_most(pace) for key, mean in self.target.items()},
             self.start.at_most(steps),
             self.draft.at_most(pace),
+            self.draft_alone.at_most(pace),
+            self.proposal.at_most(steps),
             self.draft_start.at_most(steps),
             self.target_length.at_most(steps),
             self.draft_length.at_most(steps),

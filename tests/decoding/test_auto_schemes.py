@@ -54,7 +54,7 @@ class Cell:
         passes = tuple((n, TARGET_S * cost) for n, cost in enumerate(self.batch or (1.0, 1.0), start=1))
         draft = Pace(((1, TARGET_S * self.draft),))
         costs = Costs(Pace(passes), draft, self.verdict_s, self.contention, self.contention)
-        return Memory.of(costs, verdicts=True, paces=self.speculation is DRAFTED)
+        return Memory.of(costs, verdicts=True, paces=isinstance(self.speculation, DraftedSpeculation))
 
 
 SD_WINS = [Cell(0.9, 0.8, LINEAR, 0.2, 0.02, 1.3), Cell(0.5, 0.2, LINEAR, 0.2, 0.2)]
@@ -147,6 +147,17 @@ def test_a_draft_on_the_target_s_cores_is_asked_between_passes_as_long_as_that_p
     asked = [event for event in chosen(outcome) if event.drafted and not event.lookahead]
     assert (steps(outcome, asked) > 40) == (identical == 1.0)
     assert outcome.target.accompanied == {}
+
+
+def test_a_probe_does_not_take_a_draft_for_slow_that_only_is_so_beside_the_target() -> None:
+    """As on two cores: beside the target the draft has hardly a processor, and between its passes both."""
+    between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
+    cell = Cell(0.9, 1.0, LINEAR, 0.09, 4.0, contention=6.0, speculation=between)
+    scene = cell.scene(30, 1)
+    outcome = run(scene, Mode.AUTO, memory=cell.probed())
+    assert chosen(outcome)[0].drafted
+    assert not any(event.lookahead for event in chosen(outcome))
+    assert pace(outcome) > 1.5 * pace(alone(scene))
 
 
 def test_lookahead_takes_drafted_proposals_along_where_both_win() -> None:
