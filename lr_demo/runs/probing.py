@@ -1,20 +1,13 @@
 """Probes a profile: starts its fleet, measures it."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
 from lr_demo.config import LlamaCppServer, Mode, Profile, RunSettings, VllmServer
 from lr_demo.probe import Probe
-from lr_demo.runs.engine_thread import FleetView
+from lr_demo.runs.bare_fleet import Watch, bare_fleet
 from lr_demo.runs.probes import ProbeRecord, probe_fingerprint, proposals_of
-from lr_demo.runs.roles import Casting, check_runnable, server_names
-from lr_demo.runs.signal import Signal
-from lr_demo.serving.fleet import Fleet
-
-Watch = Callable[[AsyncGenerator[FleetView, None]], Awaitable[None]]
-"""Shows the servers coming up."""
+from lr_demo.runs.roles import check_runnable, server_names
 
 
 async def probe_profile(
@@ -35,11 +28,7 @@ async def probe_profile(
     proposals, drafted = proposals_of(profile, settings)
     if not _wanted(profile, speculative):
         proposals, drafted = 0, False
-    changes = Signal()
-    fleet = Fleet(profile, on_change=changes.notify)
-    casting = Casting(profile, fleet.endpoint, fleet.given_up, fleet.embedder_folder)
-    try:
-        await _start(fleet, profile, changes, watch)
+    async with bare_fleet(profile, watch) as (fleet, casting):
         cast = casting.cast(plan)
         await casting.warm_up(cast)
         other, meter = None, None
@@ -49,9 +38,6 @@ async def probe_profile(
             other = casting.cast(faster)
             meter = casting.meter(faster, other)
         found = await Probe(cast, settings.parallel_budget, seconds).run(other, meter, drafted=drafted)
-    finally:
-        await casting.close()
-        await fleet.stop()
     return ProbeRecord(
         profile=profile.name,
         fingerprint=probe_fingerprint(profile),
@@ -73,25 +59,3 @@ def _wanted(profile: Profile, speculative: bool | None) -> bool:
     server = profile.servers.get(profile.roles.speculative_target or "")
     on_demand = isinstance(server, VllmServer | LlamaCppServer) and server.on_demand
     return server is not None and (not on_demand if speculative is None else speculative)
-
-
-async def _start(fleet: Fleet, profile: Profile, changes: Signal, watch: Watch) -> None:
-    starting = asyncio.create_task(fleet.start())
-    starting.add_done_callback(lambda _: changes.notify())
-
-    async def views() -> AsyncGenerator[FleetView, None]:
-        with changes.listen() as listener:
-            while True:
-                version = changes.version
-                done = starting.done()
-                yield FleetView(tuple(fleet.statuses()), done, None, profile)
-                if done:
-                    return
-                await listener.wait(version)
-
-    try:
-        await watch(views())
-    except asyncio.CancelledError:
-        starting.cancel()
-        raise
-    await starting
