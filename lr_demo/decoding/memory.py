@@ -34,6 +34,7 @@ class Memory:
     start: Mean = field(default_factory=step_mean)
     """Seconds from a target request to its first token, over a token's time."""
     draft: Mean = field(default_factory=token_mean)
+    """Seconds of a drafted token, mostly beside the target."""
     draft_alone: Mean = field(default_factory=token_mean)
     """The same while the target is at rest, as when it has asked the draft and waits."""
     proposal: Mean = field(default_factory=step_mean)
