@@ -13,9 +13,9 @@ from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.fleet import Fleet
 
 SMOL = "smollm2-135m"
-LLAMACPP_SMOL = LlamaCppServer(engine="llama.cpp", model=SMOL, context=4096, slots=4, threads=2)
+LLAMACPP_SMOL = LlamaCppServer(engine="llama.cpp", model=SMOL, context=4096, slots=4, threads=1)
 VLLM_SMOL = VllmServer(
-    engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True
+    engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True, cores="0"
 )
 
 SUSPENDING = pytest.mark.filterwarnings(

@@ -37,7 +37,7 @@ servers:
     {{engine: endpoint, base_url: "{1.base_url}", model: {1.model}, family: {1.family}, tokenizer: {1.vocabulary},
       dialect: {1.dialect}}}
   speculative:
-    {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true,
+    {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true, cores: "1",
       speculation: {2}}}
 roles: {{target: target, speculative_target: speculative, draft: draft, judge: target}}
 """

@@ -57,22 +57,29 @@ def site(manager: RunManager) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium. Playwright keeps an event loop running in this thread, so it is not kept beyond a module."""
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """A laptop's browser, with a folder of its own: what its pages load is kept, and compiled once.
+
+    Playwright keeps an event loop running in this thread, so it is not kept beyond a module.
+    """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("browser"),
+            executable_path=CHROMIUM,
+            args=FLAGS.split(),
+            viewport={"width": 1280, "height": 800},
+        )
+        yield context
+        context.close()
 
 
 @pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A laptop's browser. What its pages load is kept: a page is there in half the time."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context
-    context.close()
+def browser(context: BrowserContext) -> Browser:
+    """The same browser, for viewers that share nothing with the first."""
+    assert context.browser is not None
+    return context.browser
 
 
 @pytest.fixture
@@ -85,6 +92,6 @@ def page(context: BrowserContext) -> Iterator[Page]:
     yield page
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
-    for opened in context.pages:
+    for opened in context.pages[1:]:  # with the first, which is empty, the browser would end
         opened.close()
     assert not errors
