@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import socket
 import warnings
@@ -63,6 +64,15 @@ def build_app(manager: RunManager) -> FastAPI:
     return app
 
 
+def keep_what_is_there() -> None:
+    """No longer search for garbage in what was imported and built.
+
+    Each of these searches stops every run and every page for a fifth to two fifths of a second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def serve(manager: RunManager, *, host: str, port: int) -> None:
     """Serve the page until interrupted. It is up at once; models load meanwhile.
 
@@ -75,6 +85,7 @@ def serve(manager: RunManager, *, host: str, port: int) -> None:
 
 async def _serve(manager: RunManager, listener: socket.socket) -> None:
     config = uvicorn.Config(build_app(manager), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    keep_what_is_there()
     await uvicorn.Server(config).serve(sockets=[listener])
 
 

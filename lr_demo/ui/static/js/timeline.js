@@ -9,8 +9,9 @@ import { escaped, origin } from "./provenance.js";
 import { KINDS } from "./spans.js";
 
 const MOST_NAMES = 10; // rows that are named one by one
-const LIVE_SPANS = 110; // a live timeline shows about so many
-const MOST_MARKS = 160; // verdicts in view that are marked; beyond, neighbours become one
+const LIVE_SPANS = 72; // a live timeline shows about so many: what it costs to draw them must not be felt
+const MOST_MARKS = { live: 40, whole: 160 }; // verdicts in view that are marked, a third of a drawing's time; beyond, neighbours become one
+const LABELS = { ticklabeloverflow: "allow" }; // the margins hold them: measuring each is a tenth of a drawing's time
 const HALF = 0.36; // of the height of a bar, in rows
 const BATCH_SHARE = 0.2; // of the height
 const TOUCH = matchMedia("(pointer: coarse)").matches; // a finger that drags scrolls the page
@@ -150,9 +151,11 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
     return bar;
   });
   const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to);
-  const crowded = marks.length > MOST_MARKS ? (to - from) / (MOST_MARKS / 2) : 0;
+  const most = state.finished ? MOST_MARKS.whole : MOST_MARKS.live;
+  const crowded = marks.length > most ? (to - from) / (most / 2) : 0;
+  const named = rows.length <= MOST_NAMES; // their grid lines show when they are idle
   const traces = [
-    idleLines(rows, from, to, palette),
+    ...(named ? [] : [idleLines(rows, from, to, palette)]),
     ...Object.values(bars).map((bar) => bar.trace),
     pathLine(path.between(from, to), spans, height, palette, grain),
     verdictMarks(marks, height, true, palette, crowded),
@@ -167,21 +170,21 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
       line: { color: palette.target, width: 1.5, shape: "hv", simplify: false }, fillcolor: palette.soft,
     });
   }
-  const most = batch ? Math.max(1, ...batch.y) : 1;
+  const highest = batch ? Math.max(1, ...batch.y) : 1;
   react(Plotly, node, traces, layout(palette, {
     dragmode: TOUCH ? false : "zoom",
     hovermode: chart.batch ? false : "closest",
     uirevision: chart.range ? "zoomed" : "whole",
     margin: { l: 74, r: 52, t: 6, b: 42 },
     annotations: now > 0 ? idle(spans, roles, now, palette) : [],
-    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false, anchor: batch ? "y2" : "y" },
-    yaxis: { ...names(rows, roles), range: [-0.6, rows.length - 0.4], showgrid: false, zeroline: false, domain: batch ? [BATCH_SHARE + 0.06, 1] : [0, 1] },
+    xaxis: { ...LABELS, title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false, anchor: batch ? "y2" : "y" },
+    yaxis: { ...LABELS, ...names(rows, roles), range: [-0.6, rows.length - 0.4], showgrid: named, zeroline: false, domain: batch ? [BATCH_SHARE + 0.06, 1] : [0, 1] },
     ...(batch && {
       yaxis2: {
-        domain: [0, BATCH_SHARE], range: [0, most * 1.15], fixedrange: true, zeroline: false, gridcolor: palette.line,
-        tickvals: most > 1 ? [0, Math.ceil(most)] : [0, 1], title: { text: "batch", font: { size: 11 }, standoff: 4 },
+        ...LABELS, domain: [0, BATCH_SHARE], range: [0, highest * 1.15], fixedrange: true, zeroline: false, gridcolor: palette.line,
+        tickvals: highest > 1 ? [0, Math.ceil(highest)] : [0, 1], title: { text: "batch", font: { size: 11 }, standoff: 4 },
       },
-      shapes: budget && budget <= most * 1.15 ? [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: budget, y1: budget, yref: "y2", line: { color: palette.mut, width: 1, dash: "dot" } }] : [],
+      shapes: budget && budget <= highest * 1.15 ? [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: budget, y1: budget, yref: "y2", line: { color: palette.mut, width: 1, dash: "dot" } }] : [],
     }),
   }));
   watch(node, race, chart);
