@@ -102,8 +102,8 @@ class Figures(BaseModel):
 
 def _overlaps(begins: Milliseconds, ends: Milliseconds, looks: Milliseconds) -> npt.NDArray[np.bool_]:
     """Which of some spans overlap any of the looks, rows of begin and end."""
-    overlapping = (begins[:, None] < looks[:, 1]) & (ends[:, None] > looks[:, 0])
-    return np.logical_or.reduce(overlapping, axis=1)
+    overlapping: npt.NDArray[np.bool_] = (begins[:, None] < looks[:, 1]) & (ends[:, None] > looks[:, 0])
+    return np.asarray(overlapping.sum(axis=1) > 0)
 
 
 def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
