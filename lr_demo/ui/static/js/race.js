@@ -13,7 +13,7 @@ import { Side } from "./side.js";
 const FRAME_BUDGET = 9; // ms of a frame for taking events and drawing cards
 const CATCH_UP_BUDGET = 24; // the same while far behind, as after a reload: nothing to be smooth for yet
 const BACK_BUDGET = 40; // the same while an earlier moment is folded: nothing changes on screen until it is
-const FRAME_EVERY = 30; // ms: thirty times a second is as smooth as text needs
+const FRAME_EVERY = 25; // ms, and then the next frame: thirty times a second is as smooth as text needs
 const FAR_BEHIND = 300; // events and cards
 const FIGURES_EVERY = 120; // ms
 const SMOOTH = 0.2; // seconds a replay may be behind its clock before drawing is put off
@@ -188,18 +188,19 @@ export class Race {
     this.wake();
   }
 
+  /** Has a frame drawn, not sooner after the last than text needs: a frame in which nothing is done costs too. */
   wake() {
-    this.frame ||= requestAnimationFrame(() => this.tick());
+    if (this.frame) return;
+    const next = () => (this.frame = requestAnimationFrame(() => this.tick()));
+    const early = this.ticked + FRAME_EVERY - performance.now();
+    if (early > 0) this.frame = setTimeout(next, early);
+    else next();
   }
 
   tick() {
     this.frame = 0;
     if (!this.info) return;
     const began = performance.now();
-    if (began - this.ticked < FRAME_EVERY) {
-      this.wake();
-      return;
-    }
     this.ticked = began;
     if (this.replaying && this.clock.time >= this.duration) {
       this.clock.hold();

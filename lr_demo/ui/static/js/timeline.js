@@ -9,7 +9,7 @@ import { escaped, origin } from "./provenance.js";
 import { KINDS } from "./spans.js";
 
 const MOST_NAMES = 10; // rows that are named one by one
-const LIVE_SPANS = 72; // a live timeline shows about so many: what it costs to draw them must not be felt
+const LIVE_SPANS = 48; // a live timeline shows about so many: that it is drawn must not be felt
 const MOST_MARKS = { live: 40, whole: 160 }; // verdicts in view that are marked, a third of a drawing's time; beyond, neighbours become one
 const LABELS = { ticklabeloverflow: "allow" }; // the margins hold them: measuring each is a tenth of a drawing's time
 const HALF = 0.36; // of the height of a bar, in rows
