@@ -24,7 +24,7 @@ simulation: {steps: 6, tokens_per_step: 8, verdict_ms: 2}
 """
 DRAFTED = REPLICAS.replace("{tokens: 4, acceptance: 0.7}", "{method: drafted}").replace("replicas", "drafted")
 """The second target takes drafted steps as token proposals."""
-SLOW = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 200.0").replace("simulated-quick", "simulated-slow")
+SLOW = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 400.0").replace("simulated-quick", "simulated-slow")
 
 STEADY = TEXT.replace("ms_per_token: 1.0", "ms_per_token: 120.0").replace("simulated-quick", "simulated-steady")
 
@@ -43,7 +43,7 @@ def drafted_profile() -> Profile:
 
 
 def slow_profile() -> Profile:
-    """A run on it takes most of a minute: for stopping."""
+    """A run on it takes a minute or more: for stopping."""
     return parse_profile(SLOW, "slow.yaml")
 
 
