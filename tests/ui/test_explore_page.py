@@ -259,8 +259,8 @@ def test_a_sweep_is_run_survives_a_reload_and_draws_its_curves(page: Page, site:
     expect(page).to_have_url(re.compile(r"\?sweep=[a-z0-9]{12}$"))
     page.reload()
     expect(page.locator(".state")).to_have_text("Finished: 3 runs.")
-    expect(page.locator(".points tbody tr")).to_have_count(3)
-    expect(page.locator(".points")).not_to_contain_text("waiting")
+    expect(page.locator("table.points tbody tr")).to_have_count(3)
+    expect(page.locator("table.points")).not_to_contain_text("waiting")
     expect(page.locator(".curves .xtick text").first).to_have_text("1")
     page.wait_for_function(
         "() => document.querySelector('.curves .plot').data?.map(({ name, y }) => [name, y.length]).join() === "
@@ -286,7 +286,7 @@ def test_runs_are_repeated_and_their_spread_is_shown(page: Page, site: str) -> N
     page.get_by_role("button", name="Start the sweep").click()
     expect(page.locator(".state")).to_have_text("Finished: 4 runs.")
     expect(page.locator(".headbar .chips")).to_contain_text("2 runs for each value, seeds 0, 1")
-    rows = page.locator(".points tbody tr")
+    rows = page.locator("table.points tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("✓ finished, 2 runs")
     expect(rows.first.locator(".apart").first).to_have_text(re.compile(r"^[\d.,]+ to [\d.,]+$"))
@@ -315,7 +315,7 @@ def test_a_sweep_is_stopped_and_what_is_left_is_not_run(page: Page, slow: RunMan
         expect(page.locator(".state")).to_contain_text("0 of 5 runs done; lookahead γ 1 is")
         page.get_by_role("button", name="Stop the sweep").click()
         expect(page.locator(".state")).to_have_text("Ended after 1 of 5 runs: stopped.")
-        expect(page.locator(".points tr[data-phase='left out']")).to_have_count(4)
+        expect(page.locator("table.points tr[data-phase='left out']")).to_have_count(4)
         expect(page.get_by_role("button", name="Stop the sweep")).to_be_hidden()
         assert len(slow.races()) == 1
         assert slow.races()[0].run.phase is not RunPhase.RUNNING
