@@ -1,6 +1,7 @@
 """Real servers for tests: SmolLM2 on llama.cpp and on vLLM, started through the public serving API."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,16 @@ from lr_demo.serving.fleet import Fleet
 
 SMOL = "smollm2-135m"
 LLAMACPP_SMOL = LlamaCppServer(engine="llama.cpp", model=SMOL, context=4096, slots=4, threads=1)
+FIRST_CORE, LAST_CORE = (str(core(os.sched_getaffinity(0))) for core in (min, max))
 VLLM_SMOL = VllmServer(
-    engine="vllm", model=SMOL, dtype="auto", max_model_len=4096, kv_cache_gib=0.5, max_num_seqs=8, eager=True, cores="0"
+    engine="vllm",
+    model=SMOL,
+    dtype="auto",
+    max_model_len=4096,
+    kv_cache_gib=0.5,
+    max_num_seqs=8,
+    eager=True,
+    cores=FIRST_CORE,
 )
 
 SUSPENDING = pytest.mark.filterwarnings(

@@ -26,6 +26,7 @@ from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race, RunPhase
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.telemetry import ServerMetrics, read_metrics
+from tests.engines import LAST_CORE
 
 PROFILE = """
 name: smol-vllm
@@ -37,7 +38,7 @@ servers:
     {{engine: endpoint, base_url: "{1.base_url}", model: {1.model}, family: {1.family}, tokenizer: {1.vocabulary},
       dialect: {1.dialect}}}
   speculative:
-    {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true, cores: "1",
+    {{engine: vllm, model: smollm2-135m, dtype: auto, max_model_len: 2048, kv_cache_gib: 0.5, eager: true, cores: "{3}",
       speculation: {2}}}
 roles: {{target: target, speculative_target: speculative, draft: draft, judge: target}}
 """
@@ -63,7 +64,7 @@ def manager(
     vllm_endpoint: Endpoint, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunManager]:
     speculation, draft = request.param
-    text = PROFILE.format(vllm_endpoint, request.getfixturevalue(draft), speculation)
+    text = PROFILE.format(vllm_endpoint, request.getfixturevalue(draft), speculation, LAST_CORE)
     profile = parse_profile(text, "smol-vllm.yaml")
     with RunManager(profile, tmp_path_factory.mktemp("traces"), hardware="a test machine") as manager:
         yield manager
