@@ -339,6 +339,9 @@ def test_it_can_be_used_with_the_keyboard_alone(page: Page, site: str) -> None:
     button.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
+    with page.expect_response(lambda answer: "explore/runs?" in answer.url):
+        page.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")  # the list is read again
+    page.wait_for_timeout(100)  # and shown
     page.keyboard.press("Escape")
     expect(button).to_be_focused()
 

@@ -24,6 +24,17 @@ export function show(node, visible) {
   if (node.hidden === visible) node.hidden = !visible;
 }
 
+/** Makes `nodes` the children of a node; those that are there already are not taken out, so focus stays. */
+export function keepInOrder(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+}
+
 const PIECE_CHARACTERS = 2000;
 
 /** Text that grows at its end: cheap for any length, since full text nodes are left alone. */

@@ -1,6 +1,6 @@
 // The history: filters, a page of runs, and which of them are to be compared.
 
-import { el, setText, show } from "../dom.js";
+import { el, keepInOrder, setText, show } from "../dom.js";
 import { count } from "../format.js";
 import { getJson } from "../transport.js";
 import { Filters } from "./filters.js";
@@ -17,7 +17,7 @@ export class History {
     this.offset = 0;
     this.asked = 0;
     this.chosen = []; // ids, in the order in which they were chosen
-    this.picks = new Map();
+    this.lines = new Map(); // the runs that are shown, by their ids
     this.filters = new Filters(() => this.turn(0));
     this.import = new Import(() => this.load());
     this.compare = el("button.strong", { type: "button", disabled: true, onclick: () => go({ compare: this.chosen.join(",") }) }, "Compare");
@@ -66,22 +66,26 @@ export class History {
       this.turn(0);
       return;
     }
-    this.picks.clear();
-    this.body.replaceChildren(...runs.map((run) => {
-      const { node, pick } = runLine(run, {
-        chosen: this.chosen.includes(run.id),
-        choose: (on) => this.choose(run.id, on),
-        sweep: () => this.go({ sweep: "new", from: run.id }),
-      });
-      this.picks.set(run.id, pick);
-      return node;
-    }));
+    this.lines = new Map(runs.map((run) => [run.id, this.line(run)]));
+    keepInOrder(this.body, [...this.lines.values()].map((line) => line.node));
     this.nothing(runs.length ? "" : total ? "No run fits. Search for other words, or clear the filters." : "No run yet. Start one on the Live page, or import a trace.");
     setText(this.place, found ? `${this.offset + 1} to ${this.offset + runs.length} of ${count(found, "run")}${found < total ? ` that fit, of ${total.toLocaleString("en")}` : ""}` : "");
     this.back.disabled = this.offset === 0;
     this.on.disabled = this.offset + runs.length >= found;
     this.filters.clear.disabled = !this.filters.active;
     this.tell();
+  }
+
+  /** A run's line: the one that is there where it says the same, so that whoever is on it stays there. */
+  line(run) {
+    const says = JSON.stringify(run);
+    const there = this.lines.get(run.id);
+    if (there?.says === says) return there;
+    return { says, ...runLine(run, {
+      chosen: this.chosen.includes(run.id),
+      choose: (on) => this.choose(run.id, on),
+      sweep: () => this.go({ sweep: "new", from: run.id }),
+    }) };
   }
 
   nothing(text) {
@@ -98,7 +102,7 @@ export class History {
 
   forget() {
     this.chosen = [];
-    for (const pick of this.picks.values()) pick.checked = false;
+    for (const { pick } of this.lines.values()) pick.checked = false;
     this.tell();
     this.compare.focus();
   }
@@ -107,7 +111,7 @@ export class History {
   tell() {
     const chosen = this.chosen.length;
     const full = chosen >= MOST;
-    for (const [run, pick] of this.picks) pick.disabled = full && !this.chosen.includes(run);
+    for (const [run, { pick }] of this.lines) pick.disabled = full && !this.chosen.includes(run);
     this.compare.disabled = chosen < LEAST;
     show(this.none, chosen > 0);
     setText(this.compare, chosen >= LEAST ? `Compare ${chosen}` : "Compare");
