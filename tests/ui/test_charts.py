@@ -258,6 +258,33 @@ def test_the_timeline_is_walked_by_keyboard_and_leads_to_the_card_and_back(page:
     expect(chart(page, "timeline").locator(".tip")).to_contain_text("step 2")
 
 
+BARS = """(plot) => plot.layout.shapes
+  .flatMap(({ path }) => [...path.matchAll(/M([\\d.]+),[-\\d.]+V[-\\d.]+H([\\d.]+)V[-\\d.]+Z/g)])
+  .map(([_, start, end]) => [Number(start), Number(end)])"""
+
+
+def test_the_timeline_has_a_bar_from_the_start_to_the_end_of_each_piece_of_work(
+    page: Page, site: str, traces: Path
+) -> None:
+    events = record(traces, "bars1", story=UNEVEN)
+    visit(page, f"{site}/?race=bars1")
+    settled(page)
+    drawn(page, "timeline")
+    begun: dict[tuple[int, Role, int], float] = {}
+    expected = []
+    for event in events:
+        if isinstance(event, StepStarted):
+            begun[event.position, event.role, event.alternative] = event.t
+        elif isinstance(event, (StepFinished, StepCancelled)):
+            start = begun.pop((event.position, event.role, event.alternative), None)
+            if start is not None:
+                expected.append((start, event.t))
+    bars = page.locator("[data-chart=timeline] .plot").evaluate(BARS)
+    assert expected
+    for start, end in expected:
+        assert any(a == pytest.approx(start, abs=1e-4) and b == pytest.approx(end, abs=1e-4) for a, b in bars)
+
+
 SHOWN = "() => document.querySelector('[data-chart=timeline] .plot').layout.xaxis.range.map(Number)"
 
 

@@ -46,6 +46,11 @@ def test_charts_stay_small_however_long_the_run(page: Page) -> None:
         "Math.max(...[...document.querySelectorAll('.plot')].flatMap((p) => (p.data ?? []).map((t) => t.x.length)))"
     )
     assert 0 < points < 4000
+    corners = page.evaluate(
+        "Math.max(...document.querySelector('[data-chart=timeline] .plot').layout.shapes"
+        ".map(({ path }) => path.match(/[MLHV]/g).length))"
+    )
+    assert 0 < corners < 4000
 
 
 def test_after_the_end_the_page_rests(page: Page) -> None:

@@ -70,16 +70,13 @@ export class Chart {
     const { l, r, t, b } = layout.margin;
     const width = this.plot.clientWidth - l - r, height = this.plot.clientHeight - t - b;
     const [x0, x1] = layout.xaxis.range, [y0, y1] = layout.yaxis.range;
-    const [low, high] = layout.yaxis.domain ?? [0, 1];
-    const top = t + height * (1 - high), tall = height * (high - low);
     return {
       l, t, width, height,
       x: (value) => l + ((value - x0) / (x1 - x0)) * width,
-      y: (value) => top + (1 - (value - y0) / (y1 - y0)) * tall,
+      y: (value) => t + (1 - (value - y0) / (y1 - y0)) * height,
       timeAt: (pixel) => x0 + ((pixel - l) / width) * (x1 - x0),
-      rowAt: (pixel) => y0 + (1 - (pixel - top) / tall) * (y1 - y0),
+      rowAt: (pixel) => y0 + (1 - (pixel - t) / height) * (y1 - y0),
       inside: (pixel) => pixel >= l && pixel <= l + width,
-      above: (pixel) => pixel <= top + tall,
     };
   }
 

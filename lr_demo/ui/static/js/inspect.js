@@ -1,7 +1,7 @@
 // Looking at a chart: what is under the pointer or the keyboard is told and lit, and so is what is lit elsewhere.
 
 import { el } from "./dom.js";
-import { barAt, barLines, batchLines } from "./timeline.js";
+import { barAt, barLines, batchLines, inBatch } from "./timeline.js";
 
 const LEAST = 3; // pixels of a lit bar
 
@@ -79,12 +79,13 @@ export class Inspector {
     const left = event.clientX - box.left, top = event.clientY - box.top;
     if (!frame.inside(left)) return null;
     const t = frame.timeAt(left);
-    return { left, top, t, width: box.width, bar: frame.above(top) ? barAt(this.chart, t, frame.rowAt(top)) : null, below: !frame.above(top) };
+    const row = frame.rowAt(top);
+    return { left, top, t, width: box.width, bar: barAt(this.chart, t, row), below: inBatch(this.chart, row) };
   }
 
   point(event) {
     const at = this.under(event);
-    const lines = at?.bar ? barLines(at.bar, this.chart.race) : at?.below && this.chart.curve && at.t <= this.chart.race.run.state.t ? batchLines(this.chart, at.t, this.chart.race) : null;
+    const lines = at?.bar ? barLines(at.bar, this.chart.race) : at?.below && at.t <= this.chart.race.run.state.t ? batchLines(this.chart, at.t, this.chart.race) : null;
     if (lines) this.tip.show(lines, at.left, at.top - 60, at.width);
     else this.tip.hide();
     this.links.set(at?.bar?.n === 1 ? at.bar.span.position : null);

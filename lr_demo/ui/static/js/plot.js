@@ -49,7 +49,6 @@ export function layout(palette, extra) {
     annotations: [...(extra.annotations ?? []), ...stamps(palette)],
     xaxis: { ...axis, ...extra.xaxis },
     yaxis: { ...axis, ...extra.yaxis },
-    ...(extra.yaxis2 && { yaxis2: { ...axis, ...extra.yaxis2 } }),
   };
 }
 

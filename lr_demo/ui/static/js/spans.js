@@ -26,8 +26,7 @@ class Span {
 
 /** Rows of one role: a span takes the lowest free one. */
 class Slots {
-  constructor(name) {
-    this.name = name;
+  constructor() {
     this.busy = [];
   }
 
@@ -53,7 +52,7 @@ export class Spans {
   constructor() {
     this.all = [];
     this.open = new Map();
-    this.slots = { draft: new Slots("draft"), target: new Slots("target"), judge: new Slots("judge") };
+    this.slots = { draft: new Slots(), target: new Slots(), judge: new Slots() };
     this.byStep = new Map(); // position/role/alternative to its latest span
     this.ofPosition = new Map(); // position to its spans
     this.verdicts = []; // { t, slot, accepted, position, step }
@@ -149,12 +148,11 @@ export class Spans {
     if (span) span.kind = kind;
   }
 
-  /** The rows from the top: { role, slot, name }. */
+  /** The rows from the top: { role, slot }. */
   rows() {
     const rows = [];
     for (const [role, slots] of Object.entries(this.slots)) {
-      const name = role === "judge" ? "verdict" : role;
-      slots.busy.forEach((_, slot) => rows.push({ role, slot, name: slots.busy.length > 1 ? `${name} ${slot + 1}` : name }));
+      slots.busy.forEach((_, slot) => rows.push({ role, slot }));
     }
     return rows;
   }

@@ -8,15 +8,17 @@ import { layout, react } from "./plot.js";
 import { escaped, origin } from "./provenance.js";
 import { KINDS } from "./spans.js";
 
-const MOST_NAMES = 10; // rows that are named one by one
 const LIVE_SPANS = 48; // a live timeline shows about so many: that it is drawn must not be felt
 const MOST_MARKS = { live: 40, whole: 160 }; // verdicts in view that are marked, a third of a drawing's time; beyond, neighbours become one
 const LABELS = { ticklabeloverflow: "allow" }; // the margins hold them: measuring each is a tenth of a drawing's time
+const MARGIN = { l: 74, r: 52, t: 6, b: 42 }; // pixels
+const MARK = 5; // pixels, half of a verdict's mark
 const HALF = 0.36; // of the height of a bar, in rows
-const BATCH_SHARE = 0.2; // of the height
+const LOWEST = -0.6; // rows: below are a gap and the batch
+const BATCH = { gap: 0.09, high: 0.27 }; // of the height of all rows
 const TOUCH = matchMedia("(pointer: coarse)").matches; // a finger that drags scrolls the page
 
-const look = (color, opacity = 1, shape = "") => (p) => ({ color: p[color], opacity, shape });
+const look = (color, opacity = 1, hatched = "") => (p) => ({ color: p[color], opacity, hatched });
 const LOOK = {
   draft: look("draft"),
   target: look("target"),
@@ -27,6 +29,7 @@ const LOOK = {
   cancelled: look("wait", 0.7, "/"),
   judge: look("judge"),
 };
+const HATCH = 110; // lines of a hatch across the view
 
 /** What the looks of the bars mean. */
 export function legend() {
@@ -35,25 +38,42 @@ export function legend() {
   return el("span.legend", {}, ...kinds, path);
 }
 
-/** One trace per kind, all its bars one filled path: a hundred bars cost hardly more than one. */
-class Bars {
-  /** @param told whether Plotly tells what a bar is; on the Live page the inspector does */
-  constructor(kind, palette, told) {
-    const { color, opacity, shape } = LOOK[kind](palette);
-    this.trace = {
-      type: "scatter", mode: "lines", fill: "toself", opacity, line: { width: 0.8, color: shape ? color : palette.panel, simplify: false },
-      name: KINDS[kind], x: [], y: [], hoverinfo: "skip",
-    };
-    if (shape) this.trace.fillpattern = { shape, fgcolor: color, bgcolor: "rgba(0,0,0,0)", size: 6, solidity: 0.35 };
-    else this.trace.fillcolor = color;
-    if (told) Object.assign(this.trace, { text: [], hoverinfo: "text", hoveron: "points", hovertemplate: "%{text}<extra></extra>" });
-  }
+const at = (seconds) => seconds.toFixed(5);
 
-  add(start, end, row, lines) {
-    this.trace.x.push(start, start, end, end, start, null);
-    this.trace.y.push(row - HALF, row + HALF, row + HALF, row - HALF, row - HALF, null);
-    if (this.trace.text) this.trace.text.push(...Array(6).fill(escaped(lines().join("\n")).replaceAll("\n", "<br>")));
+/** A path as a shape. Plotly draws shapes several times as fast as traces, and a chart without data faster still. */
+const line = (path, color, width, more) => ({ type: "path", layer: "between", path, line: { color, width }, ...more });
+
+/** Lines from the lower edge of a bar to its upper one, and for "x" back; cut off where the bar ends. */
+function hatch({ start, end, row }, hatched, [from, to]) {
+  const apart = (to - from) / HATCH;
+  let path = "";
+  for (let left = Math.floor(Math.max(start, from) / apart) * apart; left < Math.min(end, to); left += apart) {
+    const a = Math.max(start, left), b = Math.min(end, left + apart);
+    const [low, high] = [a, b].map((t) => ((t - left) / apart) * 2 * HALF);
+    path += `M${at(a)},${row - HALF + low}L${at(b)},${row - HALF + high}`;
+    if (hatched === "x") path += `M${at(a)},${row + HALF - low}L${at(b)},${row + HALF - high}`;
   }
+  return path;
+}
+
+/** All bars of one kind as one shape. */
+function shapeOf(kind, bars, palette, shown) {
+  const { color, opacity, hatched } = LOOK[kind](palette);
+  let path = "";
+  for (const bar of bars) {
+    path += `M${at(bar.start)},${bar.row - HALF}V${bar.row + HALF}H${at(bar.end)}V${bar.row - HALF}Z`;
+    if (hatched) path += hatch(bar, hatched, shown);
+  }
+  return line(path, hatched ? color : palette.panel, 0.8, { opacity, fillcolor: hatched ? "rgba(0,0,0,0)" : color });
+}
+
+/** What Plotly tells of bars, in the middle of each: only where no inspector does. */
+function told(bars, race) {
+  const text = bars.map((bar) => escaped(barLines(bar, race).join("\n")).replaceAll("\n", "<br>"));
+  return {
+    type: "scatter", mode: "markers", x: bars.map(({ start, end }) => (start + end) / 2), y: bars.map(({ row }) => row), text,
+    marker: { opacity: 0 }, hovertemplate: "%{text}<extra></extra>",
+  };
 }
 
 /** Rows by role with the heights of their middles, the topmost highest. */
@@ -63,21 +83,12 @@ function places(rows) {
     const y = rows.length - 1 - i;
     const found = roles.get(row.role);
     if (found) found.ys.push(y);
-    else roles.set(row.role, { name: row.name.replace(/ \d+$/, ""), ys: [y] });
+    else roles.set(row.role, { name: row.role === "judge" ? "verdict" : row.role, ys: [y] });
   });
   return roles;
 }
 
 const middle = ({ ys }) => (ys[0] + ys[ys.length - 1]) / 2;
-
-/** Names of the rows; where there are too many to read, one for all rows of a role. */
-function names(rows, roles) {
-  if (rows.length <= MOST_NAMES) return { tickvals: rows.map((_, i) => rows.length - 1 - i), ticktext: rows.map(({ name }) => name) };
-  return {
-    tickvals: [...roles.values()].map(middle),
-    ticktext: [...roles.values()].map(({ name, ys }) => (ys.length > 1 ? `${name} ×${ys.length}` : name)),
-  };
-}
 
 /** At the right of each role: how much of the time none of its rows worked. */
 function idle(spans, roles, now, palette) {
@@ -88,48 +99,57 @@ function idle(spans, roles, now, palette) {
   }));
 }
 
-function idleLines(rows, from, to, palette) {
-  const x = [], y = [];
-  rows.forEach((_, i) => {
-    x.push(from, to, null);
-    y.push(i, i, null);
-  });
-  return { type: "scatter", mode: "lines", x, y, line: { color: palette.line, width: 1 }, hoverinfo: "skip", name: "idle" };
-}
+const level = (y, [from, to], color, more) => line(`M${at(from)},${y}H${at(to)}`, color, 1, more);
 
-function verdictMarks(marks, height, accepted, palette, grain) {
-  const x = [], y = [];
+/** Verdicts at their ends: a diamond where the step was accepted, a cross where it was not. @param size in seconds and rows */
+function verdictMarks(marks, height, accepted, palette, grain, [dx, dy]) {
+  let path = "";
   let last = -Infinity;
   for (const mark of marks) {
     if (mark.accepted !== accepted || mark.t - last < grain) continue;
     last = mark.t;
-    x.push(mark.t);
-    y.push(height("judge", mark.slot));
+    const { t } = mark, y = height("judge", mark.slot);
+    path += accepted
+      ? `M${at(t - dx)},${y}L${at(t)},${y + dy}L${at(t + dx)},${y}L${at(t)},${y - dy}Z`
+      : `M${at(t - dx)},${y - dy}L${at(t + dx)},${y + dy}M${at(t - dx)},${y + dy}L${at(t + dx)},${y - dy}`;
   }
-  const color = accepted ? palette.ok : palette.fix;
-  const marker = accepted ? { symbol: "circle", size: 7, color } : { symbol: "x", size: 7, color };
-  return { type: "scatter", mode: "markers", x, y, marker: { ...marker, line: { width: 1, color: palette.panel } }, hoverinfo: "skip", name: accepted ? "accepted" : "rejected" };
+  return accepted ? line(path, palette.panel, 1, { fillcolor: palette.ok }) : line(path, palette.fix, 2.2);
 }
 
 /** The chain of waits as one line through the bars it is made of. */
 function pathLine(links, spans, height, palette, grain) {
-  const x = [], y = [];
-  let row = null;
+  let path = "";
+  let row = null, before = Infinity;
   for (const { start, end, key } of links) {
     const span = key ? spans.byStep.get(key) : null;
     if (span) row = height(span.row.role, span.row.slot);
-    if (row === null || (x.length && x[x.length - 1] - start < grain)) continue;
-    x.push(end, start);
-    y.push(row, row);
+    if (row === null || before - start < grain) continue;
+    before = start;
+    path += `${path ? "L" : "M"}${at(end)},${row}L${at(start)},${row}`;
   }
-  return { type: "scatter", mode: "lines", x, y, line: { color: palette.ink, width: 1.8, simplify: false }, opacity: 0.9, hoverinfo: "skip", name: "critical path" };
+  return line(path, palette.ink, 1.8, { opacity: 0.9 });
+}
+
+/** The target's batch in rows below the others: { y: the height of a number of sequences, ticks, shapes }. */
+function batchBelow(curve, rows, budget, shown, palette) {
+  const highest = Math.max(1, ...curve.y);
+  const high = BATCH.high * (rows + 0.2);
+  const base = LOWEST - BATCH.gap * (rows + 0.2) - high;
+  const y = (n) => base + (n / (1.15 * highest)) * high;
+  let path = `M${at(curve.x[0])},${base}`;
+  curve.x.forEach((x, i) => (path += `${i ? `H${at(x)}` : ""}V${y(curve.y[i])}`));
+  const ticks = [[base, "0"], [y(Math.ceil(highest)), `batch ${Math.ceil(highest)}`]];
+  const shapes = [...ticks.map(([tick]) => level(tick, shown, palette.line)), line(`${path}V${base}Z`, palette.target, 1.5, { fillcolor: palette.soft })];
+  if (budget <= highest * 1.15) shapes.push(level(y(budget), shown, palette.mut, { line: { color: palette.mut, width: 1, dash: "dot" } }));
+  return { base, ticks, shapes };
 }
 
 /** The part of the time that is shown: what the user zoomed to, else the last spans of a live run, else all of it. */
 function view(spans, state, now, chart) {
   if (chart.range) return chart.range;
   const recent = !state.finished && spans.all.length > LIVE_SPANS;
-  return [recent ? spans.all[spans.all.length - LIVE_SPANS].start : 0, Math.max(now, 0.05)];
+  const from = recent ? spans.all[spans.all.length - LIVE_SPANS].start : 0;
+  return [from, Math.max(now, from + 0.05)];
 }
 
 /** @param chart { range, watched, batch }: what is zoomed to; `batch`: the target's batch is drawn below, and an inspector tells what bars are */
@@ -140,52 +160,39 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   const [from, to] = view(spans, state, now, chart);
   const rows = spans.rows();
   const roles = places(rows);
-  const first = Object.fromEntries([...roles].map(([role, { ys }]) => [role, ys[0]]));
-  const height = (role, slot) => first[role] - slot;
+  const height = (role, slot) => roles.get(role).ys[0] - slot;
   const grain = (to - from) / 700;
-  const bars = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, new Bars(kind, palette, !chart.batch)]));
-  chart.bars = spans.between(from, to, now).map(({ span, start, end, kind, n }) => {
-    const row = height(span.row.role, span.row.slot);
-    const bar = { span, start, end, kind, n, row };
-    bars[kind].add(start, end, row, () => barLines(bar, race));
-    return bar;
-  });
+  chart.bars = spans.between(from, to, now).map(({ span, start, end, kind, n }) => ({ span, start, end, kind, n, row: height(span.row.role, span.row.slot) }));
+  chart.curve = chart.batch ? batchCurve(spans, from, to, now) : null;
+  const batch = chart.curve && batchBelow(chart.curve, rows.length, state.started?.settings?.parallel_budget, [from, to], palette);
+  const range = [batch?.base ?? LOWEST, rows.length - 0.4];
   const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to);
   const most = state.finished ? MOST_MARKS.whole : MOST_MARKS.live;
   const crowded = marks.length > most ? (to - from) / (most / 2) : 0;
-  const named = rows.length <= MOST_NAMES; // their grid lines show when they are idle
-  const traces = [
-    ...(named ? [] : [idleLines(rows, from, to, palette)]),
-    ...Object.values(bars).map((bar) => bar.trace),
-    pathLine(path.between(from, to), spans, height, palette, grain),
-    verdictMarks(marks, height, true, palette, crowded),
-    verdictMarks(marks, height, false, palette, crowded),
+  const size = [
+    (MARK * (to - from)) / Math.max(1, node.clientWidth - MARGIN.l - MARGIN.r),
+    (MARK * (range[1] - range[0])) / Math.max(1, node.clientHeight - MARGIN.t - MARGIN.b),
   ];
-  const budget = state.started?.settings?.parallel_budget;
-  const batch = chart.batch ? batchCurve(spans, from, to, now) : null;
-  chart.curve = batch;
-  if (batch) {
-    traces.push({
-      type: "scatter", mode: "lines", x: batch.x, y: batch.y, yaxis: "y2", fill: "tozeroy", hoverinfo: "skip", name: "batch of the target",
-      line: { color: palette.target, width: 1.5, shape: "hv", simplify: false }, fillcolor: palette.soft,
-    });
-  }
-  const highest = batch ? Math.max(1, ...batch.y) : 1;
-  react(Plotly, node, traces, layout(palette, {
+  const ofKind = Object.keys(KINDS).map((kind) => [kind, chart.bars.filter((bar) => bar.kind === kind)]);
+  const shapes = [
+    line(rows.map((_, i) => `M${at(from)},${i}H${at(to)}`).join(""), palette.line, 1), // a row without a bar is idle
+    ...(batch?.shapes ?? []),
+    ...ofKind.filter(([, bars]) => bars.length).map(([kind, bars]) => shapeOf(kind, bars, palette, [from, to])),
+    pathLine(path.between(from, to), spans, height, palette, grain),
+    verdictMarks(marks, height, true, palette, crowded, size),
+    verdictMarks(marks, height, false, palette, crowded, size),
+  ];
+  const names = [...roles.values()].map((role) => [middle(role), role.ys.length > 1 ? `${role.name} ×${role.ys.length}` : role.name]);
+  const ticks = [...names, ...(batch?.ticks ?? [])];
+  react(Plotly, node, chart.batch ? [] : [told(chart.bars, race)], layout(palette, {
     dragmode: TOUCH ? false : "zoom",
     hovermode: chart.batch ? false : "closest",
     uirevision: chart.range ? "zoomed" : "whole",
-    margin: { l: 74, r: 52, t: 6, b: 42 },
+    margin: MARGIN,
+    shapes: shapes.filter(({ path }) => path),
     annotations: now > 0 ? idle(spans, roles, now, palette) : [],
-    xaxis: { ...LABELS, title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false, anchor: batch ? "y2" : "y" },
-    yaxis: { ...LABELS, ...names(rows, roles), range: [-0.6, rows.length - 0.4], showgrid: named, zeroline: false, domain: batch ? [BATCH_SHARE + 0.06, 1] : [0, 1] },
-    ...(batch && {
-      yaxis2: {
-        ...LABELS, domain: [0, BATCH_SHARE], range: [0, highest * 1.15], fixedrange: true, zeroline: false, gridcolor: palette.line,
-        tickvals: highest > 1 ? [0, Math.ceil(highest)] : [0, 1], title: { text: "batch", font: { size: 11 }, standoff: 4 },
-      },
-      shapes: budget && budget <= highest * 1.15 ? [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: budget, y1: budget, yref: "y2", line: { color: palette.mut, width: 1, dash: "dot" } }] : [],
-    }),
+    xaxis: { ...LABELS, title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false },
+    yaxis: { ...LABELS, tickvals: ticks.map(([y]) => y), ticktext: ticks.map(([, name]) => name), range, showgrid: false, zeroline: false },
   }));
   watch(node, race, chart);
   return "";
@@ -203,10 +210,14 @@ function watch(node, race, chart) {
   };
   chart.zoom = zoom;
   node.on("plotly_relayout", (change) => {
+    if (change.autosize) chart.stale = true; // marks are as wide as they should be for the size that was
     if (change["xaxis.range[0]"] !== undefined) zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]].map(Number));
   });
   node.on("plotly_doubleclick", () => zoom(null));
 }
+
+/** Whether a place of the plot, in rows, is one of the batch. */
+export const inBatch = (chart, row) => Boolean(chart.curve) && row < LOWEST;
 
 /** The bar at a place of the plot, in seconds and rows. */
 export function barAt(chart, t, row) {
