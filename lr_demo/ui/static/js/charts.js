@@ -91,15 +91,22 @@ export class Charts {
     });
   }
 
-  /** Draws empty axes, a chart at a time: the first drawing is the dearest, so it comes before a race. */
+  /** Gives every chart its axes, one at a time, before a race if it can be. */
   prepare(i) {
     const chart = this.all[i];
     if (!chart) return;
     whenIdle(() => {
-      this.palette ??= colours(this.node);
-      if (!chart.drawn) emptyAxes(this.Plotly, chart.plot, this.palette);
+      this.axes(chart);
       this.prepare(i + 1);
     });
+  }
+
+  /** Draws empty axes where there is nothing: the first drawing is the dearest, and so it is two. True where it was needed. */
+  axes(chart) {
+    if (chart.plot.layout) return false;
+    this.palette ??= colours(this.node);
+    emptyAxes(this.Plotly, chart.plot, this.palette);
+    return true;
   }
 
   /** All charts are out of date; `now`: and none of them rests before it is drawn again. */
@@ -132,6 +139,7 @@ export class Charts {
     const inSight = stale.filter((chart) => chart.seen);
     const waiting = inSight.length || !race.over ? inSight : stale; // out of sight too, once nothing changes any more
     const next = waiting.filter((chart) => chart.due <= now).sort((a, b) => a.due - b.due)[0];
+    if (next && this.axes(next)) return true;
     next?.draw(this.Plotly, race, this.palette);
     return waiting.length > (next ? 1 : 0) || (race.over && stale.length > (next ? 1 : 0)) || this.tree.stale;
   }
