@@ -91,7 +91,7 @@ def measure_simulated() -> Simulated:
 
 
 def _punctual() -> asyncio.AbstractEventLoop:
-    """A loop whose timers end within microseconds, as answers of a server would come; epoll's whole milliseconds do not.
+    """A loop whose timers end within microseconds, as the answers of a server would; epoll counts whole milliseconds.
 
     On it the simulated servers are late by less, and nothing else changes: a run with real models waits for sockets.
     """
