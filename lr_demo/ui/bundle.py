@@ -1,4 +1,6 @@
-"""Joins ES modules of ours into one script, for a page that has no server to load them from.
+"""Joins ES modules of ours into one script: for a page that has no server to load them from, and for one that has.
+
+From a server one file is there sooner than eighty, each of which names the next.
 
 Each module becomes a function that runs once and returns its exports. Only the forms of import and export
 that our modules use are known; any other is refused, so that nothing is left out in silence.
@@ -13,7 +15,8 @@ from lr_demo.errors import LookaheadError
 _IMPORT = re.compile(r'^import\s+(?:\{(?P<names>[^}]*)\}|\*\s+as\s+(?P<all>\w+))\s+from\s+"(?P<path>[^"]+)";', re.M)
 _EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const)\b)", re.M)
 _EXPORTED = re.compile(r"^export\s+(?:async\s+)?(?:function\*?|class|const)\s+([\w$]+)", re.M)
-_LEFT = re.compile(r"^\s*(?:import|export)\b(?!\()[^\n]*|\bimport\s*\(|\bimport\.meta\b", re.M)
+_LEFT_IN_MODULE = re.compile(r"^\s*(?:import|export)\b(?![(.])[^\n]*|\bimport\s*\(", re.M)
+_LEFT = re.compile(rf"{_LEFT_IN_MODULE.pattern}|\bimport\.meta\b", re.M)
 
 
 class BundleError(LookaheadError):
@@ -28,14 +31,34 @@ def bundle(entry: str, read: Callable[[str], str], instead: Mapping[str, str]) -
     Raises:
         BundleError: a module is not there, imports in a circle, or has a form of import or export that is not known.
     """
+    return f'"use strict";\n(() => {{\n{_joined(entry, read, instead, _LEFT)}}})();\n'
+
+
+def one_module(entry: str, read: Callable[[str], str]) -> str:
+    """The same as a module that exports what `entry` does. It is to be served from the folder of those that are joined.
+
+    Raises:
+        BundleError: as above.
+    """
+    names = ", ".join(_EXPORTED.findall(read(entry)))
+    return f"{_joined(entry, read, {}, _LEFT_IN_MODULE)}export const {{ {names} }} = modules.at(-1);\n"
+
+
+def _joined(entry: str, read: Callable[[str], str], instead: Mapping[str, str], left: re.Pattern[str]) -> str:
+    """Statements that fill `modules`, the entry last."""
     joined: dict[str, str] = {}
-    _join(entry, read, instead, joined, [])
-    modules = "".join(f"modules[{number}] = (() => {{\n{text}}})();\n" for number, text in enumerate(joined.values()))
-    return f'"use strict";\n(() => {{\nconst modules = [];\n{modules}}})();\n'
+    _join(entry, read, instead, left, joined, [])
+    modules = (f"modules[{number}] = (() => {{\n{text}}})();\n" for number, text in enumerate(joined.values()))
+    return "".join(["const modules = [];\n", *modules])
 
 
 def _join(
-    name: str, read: Callable[[str], str], instead: Mapping[str, str], joined: dict[str, str], above: list[str]
+    name: str,
+    read: Callable[[str], str],
+    instead: Mapping[str, str],
+    left: re.Pattern[str],
+    joined: dict[str, str],
+    above: list[str],
 ) -> None:
     """Adds a module after those it imports."""
     if name in joined:
@@ -50,13 +73,13 @@ def _join(
     for found in list(_IMPORT.finditer(source)):
         path = normpath(join(dirname(name), found["path"]))
         needed = instead.get(path, path)
-        _join(needed, read, instead, joined, [*above, name])
+        _join(needed, read, instead, left, joined, [*above, name])
         number = list(joined).index(needed)
         wanted = found["all"] or "{ " + (found["names"] or "").replace(" as ", ": ").strip() + " }"
         replaced = replaced.replace(found[0], f"const {wanted} = modules[{number}];", 1)
     exports = _EXPORTED.findall(source)
     replaced = _EXPORT.sub("", replaced)
-    left = _LEFT.search(replaced)
-    if left is not None:
-        raise BundleError(f"module {name}: the form {left[0].strip()!r} cannot be joined into one script")
+    unknown = left.search(replaced)
+    if unknown is not None:
+        raise BundleError(f"module {name}: the form {unknown[0].strip()!r} cannot be joined into one script")
     joined[name] = f"{replaced}\nreturn {{ {', '.join(exports)} }};\n"

@@ -29,6 +29,9 @@ from lr_demo.ui.routes import api_router
 from lr_demo.ui.static_files import static_router
 from lr_demo.ui.theory_routes import theory_router
 
+_LOOK_EVERY_S = 0.02
+"""Gradio looks a thousand times a second for a pressed button: a tenth of a core that the models need."""
+
 
 def build_app(manager: RunManager) -> FastAPI:
     """The application for an open manager; the fleet may still be loading.
@@ -47,11 +50,13 @@ def build_app(manager: RunManager) -> FastAPI:
     app.include_router(reason_router(manager))
     app.include_router(theory_router())
     app.include_router(static_router())
+    page = build_page(manager)
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = _LOOK_EVERY_S
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SSR mode is not supported")  # said of several pages even where it is off
         gr.mount_gradio_app(
             app,
-            build_page(manager),
+            page,
             path="/",
             theme=THEME,
             head=head(),

@@ -7,20 +7,25 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request, Response
 from plotly.offline import get_plotlyjs
 
+from lr_demo.ui.bundle import one_module
+
 FOLDER = Path(__file__).resolve().parent / "static"
 PREFIX = "live-static"
 _FOREVER = "public, max-age=31536000, immutable"
+_PAGES = "js/main.js"
+"""What the pages load; it is served with all that it imports."""
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 @cache
 def _files() -> dict[str, bytes]:
     """Path below the folder to content; read once, so that a page is of one version."""
-    return {
+    files = {
         path.relative_to(FOLDER).as_posix(): path.read_bytes()
         for path in sorted(FOLDER.rglob("*"))
         if path.suffix in _TYPES
     }
+    return files | {_PAGES: one_module(_PAGES, lambda name: files[name].decode()).encode()}
 
 
 @cache

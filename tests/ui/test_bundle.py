@@ -2,7 +2,7 @@
 
 import pytest
 
-from lr_demo.ui.bundle import BundleError, bundle
+from lr_demo.ui.bundle import BundleError, bundle, one_module
 from lr_demo.ui.static_files import text_of
 
 
@@ -29,6 +29,14 @@ def test_a_module_can_take_the_place_of_another() -> None:
     script = bundle("main.js", files.__getitem__, {"a.js": "b.js"})
     assert "const a = 2;" in script
     assert "import.meta" not in script
+
+
+def test_one_module_exports_what_its_entry_does_and_knows_its_address() -> None:
+    files = {"a.js": "export const here = import.meta.url;\n"}
+    files["main.js"] = 'import { here } from "./a.js";\nexport const there = () => here;\nexport class Page {}\n'
+    module = one_module("main.js", files.__getitem__)
+    assert module.endswith("export const { there, Page } = modules.at(-1);\n")
+    assert "const here = import.meta.url;" in module
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Our own routes: streams that can be taken up anywhere, races, mathematics, static files."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 
@@ -156,6 +158,13 @@ def test_our_scripts_never_parse_markup() -> None:
         source = script.read_text()
         for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "eval("):
             assert forbidden not in source, f"{script.name} uses {forbidden}"
+
+
+def test_gradio_has_the_pauses_that_are_made_longer_so_that_an_idle_page_leaves_the_processor_alone() -> None:
+    async def pauses() -> set[str]:
+        return {name for name in vars(gr.Blocks()._queue) if "sleep_when_free" in name}  # it wants a running loop
+
+    assert asyncio.run(pauses()) == {"sleep_when_free", "progress_update_sleep_when_free"}
 
 
 def test_a_port_in_use_is_said_in_a_sentence(site: str, manager: RunManager) -> None:

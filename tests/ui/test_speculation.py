@@ -74,18 +74,19 @@ def test_a_race_on_servers_of_their_own_runs_both_lanes_at_once(
     expect(page.locator(f"{LEFT} .state")).to_have_text("replay · both ran at once")
 
 
-def test_what_a_mode_does_not_have_is_a_dash(page: Page, page_address: str, replicas: RunManager) -> None:
-    speculative = started(replicas, Mode.SPECULATIVE, "How many tokens?")
-    visit(page, f"{page_address}/?race={speculative.id}")
-    settled(page)
-    assert figure(page, "steps accepted") == "–"
-    assert figure(page, "proposals accepted") != "–"
-    lookahead = started(replicas, Mode.LOOKAHEAD, "How many steps?")
-    visit(page, f"{page_address}/?race={lookahead.id}")
-    settled(page)
-    assert figure(page, "proposals accepted") == "–"
-    expect(page.locator(f"{RIGHT} .played")).to_be_hidden()
-    expect(page.locator(".title .chips")).to_contain_text("one lane after the other")
+def test_what_a_mode_does_not_have_is_a_dash(page: Page, tmp_path: Path) -> None:
+    with RunManager(replicated_profile(), tmp_path, hardware="a test machine") as quick, serving(quick) as address:
+        speculative = started(quick, Mode.SPECULATIVE, "How many tokens?")
+        lookahead = started(quick, Mode.LOOKAHEAD, "How many steps?")
+        visit(page, f"{address}/?race={speculative.id}")
+        settled(page)
+        assert figure(page, "steps accepted") == "–"
+        assert figure(page, "proposals accepted") != "–"
+        visit(page, f"{address}/?race={lookahead.id}")
+        settled(page)
+        assert figure(page, "proposals accepted") == "–"
+        expect(page.locator(f"{RIGHT} .played")).to_be_hidden()
+        expect(page.locator(".title .chips")).to_contain_text("one lane after the other")
 
 
 class OnDemandManager(RunManager):
