@@ -1,11 +1,10 @@
 """Every page by axe-core, light and dark, wide and narrow; by keyboard alone; at 200 % zoom; without motion."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.offline_page import offline_page
@@ -54,13 +53,11 @@ def look(request: pytest.FixtureRequest) -> Look:
 
 
 @pytest.fixture
-def at(browser: Browser, look: Look) -> Iterator[Page]:
+def at(page: Page, look: Look) -> Page:
     """A page of that look, without motion."""
-    context = browser.new_context(color_scheme=look.theme, viewport=look.size, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    yield page
-    context.close()
+    page.emulate_media(color_scheme=look.theme, reduced_motion="reduce")
+    page.set_viewport_size(look.size)
+    return page
 
 
 def sound(page: Page) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from lr_demo.models.story import SeededStory
 from tests.ui.recorded import record_race
@@ -15,15 +15,14 @@ STEPS = 1000
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, site: str, traces: Path) -> Iterator[Page]:
+def page(context: BrowserContext, site: str, traces: Path) -> Iterator[Page]:
     """One page for all: it shows a race of a thousand steps, both lanes complete."""
     record_race(traces, "long1", SeededStory(steps=STEPS, tokens_per_step=32, spread=0.3))
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     visit(page, f"{site}/?race=long1")
     settled(page, within_s=180)  # sixty-five thousand tokens, beside whatever else is tested
     yield page
-    context.close()
+    page.close()
 
 
 def test_a_thousand_steps_are_shown_in_pages_of_which_few_are_drawn(page: Page) -> None:
