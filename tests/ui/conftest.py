@@ -58,15 +58,15 @@ def site(manager: RunManager) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A laptop's browser, with a folder of its own: what its pages load is kept, and compiled once.
+    """A laptop's browser, with a folder: what its pages load is kept for those of all modules, and compiled once.
 
-    Playwright keeps an event loop running in this thread, so it is not kept beyond a module.
+    Playwright keeps an event loop running in this thread, so the browser itself is not kept beyond a module.
     """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("browser"),
+            tmp_path_factory.getbasetemp() / "browser",
             executable_path=CHROMIUM,
             args=FLAGS.split(),
             viewport={"width": 1280, "height": 800},

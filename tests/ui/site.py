@@ -4,13 +4,26 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from sse_starlette.sse import AppStatus
 
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.server import build_app
+
+
+_ports: list[int] = []
+"""Ports that this process has served on. They are used again: what a browser keeps of a page is kept by address."""
+
+
+def _listen() -> socket.socket:
+    for port in _ports:
+        with suppress(OSError):  # a site of another test is there
+            return socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server(("127.0.0.1", 0))
+    _ports.append(listener.getsockname()[1])
+    return listener
 
 
 @contextmanager
@@ -25,7 +38,7 @@ def serving(manager: RunManager) -> Iterator[str]:
         ready.set()
         await servers[0].serve(sockets=[listener])
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with _listen() as listener:
         thread = threading.Thread(target=lambda: asyncio.run(serve(listener)))
         thread.start()
         assert ready.wait(60), "the application was not built"
