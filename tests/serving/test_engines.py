@@ -195,7 +195,7 @@ async def completes(endpoint: Endpoint) -> bool:
 
 async def keep_busy(endpoint: Endpoint) -> None:
     """Have a server read and write until cancelled."""
-    body = {"model": endpoint.model, "prompt": "Count: " + "1 2 3 " * 400, "max_tokens": 500, "stream": True}
+    body = {"model": endpoint.model, "prompt": "Count: " + "1 2 3 " * 100, "max_tokens": 500, "stream": True}
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
         while True:
             async with client.stream("POST", f"{endpoint.base_url}/completions", json=body) as answer:
