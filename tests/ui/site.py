@@ -12,7 +12,6 @@ from sse_starlette.sse import AppStatus
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.server import build_app
 
-
 _ports: list[int] = []
 """Ports that this process has served on. They are used again: what a browser keeps of a page is kept by address."""
 
