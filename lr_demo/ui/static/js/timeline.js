@@ -29,7 +29,7 @@ const LOOK = {
   cancelled: look("wait", 0.7, "/"),
   judge: look("judge"),
 };
-const HATCH = 110; // lines of a hatch across the view
+const HATCH = 9; // pixels from line to line
 
 /** What the looks of the bars mean. */
 export function legend() {
@@ -44,8 +44,8 @@ const at = (seconds) => seconds.toFixed(5);
 const line = (path, color, width, more) => ({ type: "path", layer: "between", path, line: { color, width }, ...more });
 
 /** Lines from the lower edge of a bar to its upper one, and for "x" back; cut off where the bar ends. */
-function hatch({ start, end, row }, hatched, [from, to]) {
-  const apart = (to - from) / HATCH;
+function hatch({ start, end, row }, hatched, [from, to], pixel) {
+  const apart = HATCH * pixel;
   let path = "";
   for (let left = Math.floor(Math.max(start, from) / apart) * apart; left < Math.min(end, to); left += apart) {
     const a = Math.max(start, left), b = Math.min(end, left + apart);
@@ -56,13 +56,13 @@ function hatch({ start, end, row }, hatched, [from, to]) {
   return path;
 }
 
-/** All bars of one kind as one shape. */
-function shapeOf(kind, bars, palette, shown) {
+/** All bars of one kind as one shape. @param pixel its width in seconds */
+function shapeOf(kind, bars, palette, shown, pixel) {
   const { color, opacity, hatched } = LOOK[kind](palette);
   let path = "";
   for (const bar of bars) {
     path += `M${at(bar.start)},${bar.row - HALF}V${bar.row + HALF}H${at(bar.end)}V${bar.row - HALF}Z`;
-    if (hatched) path += hatch(bar, hatched, shown);
+    if (hatched) path += hatch(bar, hatched, shown, pixel);
   }
   return line(path, hatched ? color : palette.panel, 0.8, { opacity, fillcolor: hatched ? "rgba(0,0,0,0)" : color });
 }
@@ -169,15 +169,13 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to);
   const most = state.finished ? MOST_MARKS.whole : MOST_MARKS.live;
   const crowded = marks.length > most ? (to - from) / (most / 2) : 0;
-  const size = [
-    (MARK * (to - from)) / Math.max(1, node.clientWidth - MARGIN.l - MARGIN.r),
-    (MARK * (range[1] - range[0])) / Math.max(1, node.clientHeight - MARGIN.t - MARGIN.b),
-  ];
+  const pixel = (to - from) / Math.max(MARK, node.clientWidth - MARGIN.l - MARGIN.r);
+  const size = [MARK * pixel, (MARK * (range[1] - range[0])) / Math.max(MARK, node.clientHeight - MARGIN.t - MARGIN.b)];
   const ofKind = Object.keys(KINDS).map((kind) => [kind, chart.bars.filter((bar) => bar.kind === kind)]);
   const shapes = [
     line(rows.map((_, i) => `M${at(from)},${i}H${at(to)}`).join(""), palette.line, 1), // a row without a bar is idle
     ...(batch?.shapes ?? []),
-    ...ofKind.filter(([, bars]) => bars.length).map(([kind, bars]) => shapeOf(kind, bars, palette, [from, to])),
+    ...ofKind.filter(([, bars]) => bars.length).map(([kind, bars]) => shapeOf(kind, bars, palette, [from, to], pixel)),
     pathLine(path.between(from, to), spans, height, palette, grain),
     verdictMarks(marks, height, true, palette, crowded, size),
     verdictMarks(marks, height, false, palette, crowded, size),
