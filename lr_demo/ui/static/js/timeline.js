@@ -130,7 +130,7 @@ function pathLine(links, spans, height, palette, grain) {
   return line(path, palette.ink, 1.8, { opacity: 0.9 });
 }
 
-/** The target's batch in rows below the others: { y: the height of a number of sequences, ticks, shapes }. */
+/** The target's batch in rows below the others: { base: its zero, ticks: [height, text], shapes }. */
 function batchBelow(curve, rows, budget, shown, palette) {
   const highest = Math.max(1, ...curve.y);
   const high = BATCH.high * (rows + 0.2);
@@ -208,7 +208,10 @@ function watch(node, race, chart) {
   };
   chart.zoom = zoom;
   node.on("plotly_relayout", (change) => {
-    if (change.autosize) chart.stale = true; // marks are as wide as they should be for the size that was
+    if (change.autosize) { // marks and hatches are as wide as they should be for the size that was
+      chart.stale = true;
+      chart.race.wake();
+    }
     if (change["xaxis.range[0]"] !== undefined) zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]].map(Number));
   });
   node.on("plotly_doubleclick", () => zoom(null));
