@@ -140,6 +140,7 @@ def test_vllm_keeps_to_the_cores_of_its_profile(tmp_path: Path) -> None:
     environment = launch_vllm(bound, "m", str(tmp_path), 1234, tmp_path).command.environment
     assert environment["GOMP_CPU_AFFINITY"] == "0 1 2 5"
     assert environment["OMP_NUM_THREADS"] == "4"
+    assert environment["KMP_BLOCKTIME"] == "5"
 
 
 @pytest.mark.parametrize("cores", ["", "5-2", "0,,1", "a", "0-", "-1"])
