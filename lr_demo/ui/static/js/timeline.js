@@ -131,13 +131,16 @@ function pathLine(links, spans, height, palette, grain) {
 }
 
 /** The target's batch in rows below the others: { base: its zero, ticks: [height, text], shapes }. */
-function batchBelow(curve, rows, budget, shown, palette) {
+function batchBelow(curve, rows, budget, shown, palette, pixel) {
   const highest = Math.max(1, ...curve.y);
   const high = BATCH.high * (rows + 0.2);
   const base = LOWEST - BATCH.gap * (rows + 0.2) - high;
   const y = (n) => base + (n / (1.15 * highest)) * high;
   let path = `M${at(curve.x[0])},${base}`;
-  curve.x.forEach((x, i) => (path += `${i ? `H${at(x)}` : ""}V${y(curve.y[i])}`));
+  curve.x.forEach((x, i) => {
+    if (i && curve.x[i + 1] - x < pixel / 2) return; // from a step to the next there is a moment without any
+    path += `${i ? `H${at(x)}` : ""}V${y(curve.y[i])}`;
+  });
   const ticks = [[base, "0"], [y(Math.ceil(highest)), `batch ${Math.ceil(highest)}`]];
   const shapes = [...ticks.map(([tick]) => level(tick, shown, palette.line)), line(`${path}V${base}Z`, palette.target, 1.5, { fillcolor: palette.soft })];
   if (budget <= highest * 1.15) shapes.push(level(y(budget), shown, palette.mut, { line: { color: palette.mut, width: 1, dash: "dot" } }));
@@ -162,15 +165,16 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
   const roles = places(rows);
   const height = (role, slot) => roles.get(role).ys[0] - slot;
   const grain = (to - from) / 700;
+  const pixel = (to - from) / Math.max(MARK, node.clientWidth - MARGIN.l - MARGIN.r);
   chart.bars = spans.between(from, to, now).map(({ span, start, end, kind, n }) => ({ span, start, end, kind, n, row: height(span.row.role, span.row.slot) }));
   chart.curve = chart.batch ? batchCurve(spans, from, to, now) : null;
-  const batch = chart.curve && batchBelow(chart.curve, rows.length, state.started?.settings?.parallel_budget, [from, to], palette);
+  const batch = chart.curve && batchBelow(chart.curve, rows.length, state.started?.settings?.parallel_budget, [from, to], palette, pixel);
   const range = [batch?.base ?? LOWEST, rows.length - 0.4];
-  const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to);
+  const edge = MARK * pixel; // a mark at the end of the view is whole
+  const marks = spans.verdicts.filter(({ t }) => t >= from && t <= to).map((mark) => ({ ...mark, t: Math.min(Math.max(mark.t, from + edge), to - edge) }));
   const most = state.finished ? MOST_MARKS.whole : MOST_MARKS.live;
   const crowded = marks.length > most ? (to - from) / (most / 2) : 0;
-  const pixel = (to - from) / Math.max(MARK, node.clientWidth - MARGIN.l - MARGIN.r);
-  const size = [MARK * pixel, (MARK * (range[1] - range[0])) / Math.max(MARK, node.clientHeight - MARGIN.t - MARGIN.b)];
+  const size = [edge, (MARK * (range[1] - range[0])) / Math.max(MARK, node.clientHeight - MARGIN.t - MARGIN.b)];
   const ofKind = Object.keys(KINDS).map((kind) => [kind, chart.bars.filter((bar) => bar.kind === kind)]);
   const shapes = [
     line(rows.map((_, i) => `M${at(from)},${i}H${at(to)}`).join(""), palette.line, 1), // a row without a bar is idle
