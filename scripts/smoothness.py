@@ -40,11 +40,14 @@ AFTER_A_LOOK_MS = 1000.0
 """The page makes up for the look by then."""
 REST_S = 20.0
 WATCH = """
-window.watched = { messages: [], long: [], looks: [], events: 0, opened: 0 };
+window.watched = { messages: [], long: [], looks: [], events: 0, opened: 0, loaded: 0 };
 const time = (text) => Number(/^[^,}]*/.exec(text)[0]);
 new PerformanceObserver((list) => {
   for (const task of list.getEntries()) window.watched.long.push([task.startTime, task.duration]);
 }).observe({ type: "longtask" });
+document.addEventListener("load", ({ target }) => {
+  if (target.src?.endsWith("/plotly.js")) window.watched.loaded = performance.now(); // the last script
+}, true);
 const listen = EventSource.prototype.addEventListener;
 EventSource.prototype.addEventListener = function (name, handle, ...more) {
   if (name !== "events") return listen.call(this, name, handle, ...more);
@@ -93,6 +96,11 @@ class Figures(BaseModel):
     tasks_over_50_ms_share: float
     """Of at least so many tasks: one for each message and one for each paint after it."""
     longest_task_ms: float
+    """Of those while the page follows the run; reading its scripts when it is opened is not among them."""
+    longest_tasks: list[tuple[float, float]]
+    """The five longest of these: seconds of the run at which they began, milliseconds."""
+    longest_opening_task_ms: float
+    """Until Plotly.js was read, the last of the scripts and most often the longest."""
     memory: list[Memory]
     kib_per_step: tuple[float, float]
     """By which the heap grew in the first and in the second half of the run."""
@@ -135,7 +143,9 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
     counts = 1000 * (began + first) > watched["opened"]  # what had happened before is shown at once
     waited = waited[counts & ~_overlaps(1000 * (began + first), painted, looks)]
     tasks = np.array(watched["long"]).reshape(-1, 2)
-    long = tasks[:, 1][~_overlaps(tasks[:, 0], tasks.sum(axis=1), looks)]
+    opening = tasks[:, 0] < watched["loaded"]
+    following = tasks[~opening & ~_overlaps(tasks[:, 0], tasks.sum(axis=1), looks)]
+    long = following[:, 1]
     middle = memory[len(memory) // 2]
     halves = ((memory[0], middle), (middle, memory[-1]))
     growth = [1024 * (b.mib - a.mib) / max(1, (b.tokens - a.tokens) / tokens) for a, b in halves]
@@ -151,6 +161,8 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
         tasks_over_50_ms=len(long),
         tasks_over_50_ms_share=len(long) / (2 * len(waited)),
         longest_task_ms=long.max(initial=0.0),
+        longest_tasks=[(start / 1000 - began, took) for start, took in following[np.argsort(-long)[:5]]],
+        longest_opening_task_ms=tasks[opening, 1].max(initial=0.0),
         memory=memory,
         kib_per_step=(growth[0], growth[1]),
         mib_at_rest=heap(),
