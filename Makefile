@@ -35,7 +35,7 @@ demo: setup
 	@$(BIN)/python app.py --port $(PORT) $(if $(PROFILE),--profile $(PROFILE))
 
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .
