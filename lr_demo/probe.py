@@ -112,7 +112,7 @@ class Probe:
         costs = replace(costs, target=batched.pace, unshared=batched.unshared)
         if speculative is not None:
             alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, drafted)
-            factor = alone_sd.pass_s[0][1] / alone.pass_s[0][1]  # a larger batch costs it as much more as the plain one
+            factor = alone_sd.pass_s[0][1] / batched.pace.pass_s[0][1]  # it grows with the batch as the plain one
             pace = replace(alone_sd, pass_s=tuple((n, s * factor) for n, s in batched.pace.pass_s))
             costs = replace(costs, speculative=replace(pace, read_s=alone.read_s), proposal_s=proposal_s)
         if draft is not None and costs.draft is not None:
@@ -147,10 +147,10 @@ class Probe:
         if prompt is None:
             prompt = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
         points, unshared = list(alone.pass_s), 0.0
-        if self._left() > alone.pass_s[0][1] * _FEWEST_TOKENS:
-            tokens = self._affordable(alone.pass_s[0][1])
-            heard = await self._together(model, prompt, sampling, tokens, 1)
-            points[0] = (1, fmean([alone.pass_s[0][1], _seconds_a_token(heard) or alone.pass_s[0][1]]))
+        earlier = alone.pass_s[0][1]
+        if self._left() > earlier * _FEWEST_TOKENS:  # once more, at about the time of the larger ones
+            again = _seconds_a_token([await self._write(model, prompt, sampling, self._affordable(earlier))])
+            points[0] = (1, fmean([earlier, again or earlier]))
         for size in self._batches[1:]:
             expected = points[-1][1] * 2
             tokens = self._affordable(expected)
@@ -162,8 +162,8 @@ class Probe:
             if pass_s is not None:
                 points.append((size, pass_s))
             if size == 2 and alone.read_s > 0:
-                again = max(each.wait_s for each in heard) - alone.start_s - (pass_s or alone.pass_s[0][1])
-                unshared = min(1.0, max(0.0, again / (alone.read_s * len(prompt))))
+                reading_s = max(each.wait_s for each in heard) - alone.start_s - (pass_s or earlier)
+                unshared = min(1.0, max(0.0, reading_s / (alone.read_s * len(prompt))))
         return _Batched(replace(alone, pass_s=tuple(points)), unshared if unshared > 0.5 else 0.0)
 
     async def _contention(self, target: Pace, drafting: Pace, draft: LanguageModel) -> tuple[float, float]:
