@@ -78,6 +78,8 @@ def test_what_the_judge_writes_stays_text_and_a_refusal_can_be_asked_again(page:
 
 
 def test_a_question_is_given_up_by_the_same_button(page: Page, site: str, run: str) -> None:
+    given_up: list[str] = []
+    page.on("requestfailed", lambda request: given_up.append(request.url.rsplit("/", 1)[1]))
     page.route("**/reasons", lambda route: None)
     visit(page, f"{site}/?race={run}")
     settled(page)
@@ -88,3 +90,4 @@ def test_a_question_is_given_up_by_the_same_button(page: Page, site: str, run: s
         card.get_by_role("button", name="stop asking").click()
     expect(card.locator(".said")).to_be_hidden()
     expect(card.get_by_role("button", name="Ask the judge about step")).to_be_focused()
+    assert given_up.count("reasons") == 1
