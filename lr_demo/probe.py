@@ -27,7 +27,9 @@ BATCHES = (1, 2, 4, 8)
 SECONDS = 45.0
 """A probe's time by default, without the servers' start."""
 _FEWEST_TOKENS, _MOST_TOKENS = 6, 48
-_SHARE = 0.12
+_FEWEST_DRAFTED = 24
+"""Tokens of a target that takes drafted steps: those of one pass are too few."""
+_SHARE = 0.1
 """Of the time, for one measurement."""
 _VERDICTS = 3
 _TURNS = 3
@@ -111,8 +113,9 @@ class Probe:
         batched = await self._batched(target, self._cast.target_sampling, alone, "target", reading)
         costs = replace(costs, target=batched.pace, unshared=batched.unshared)
         if speculative is not None:
-            alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, drafted)
-            factor = alone_sd.pass_s[0][1] / batched.pace.pass_s[0][1]  # it grows with the batch as the plain one
+            plain_s = batched.pace.pass_s[0][1]
+            alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, plain_s, drafted)
+            factor = alone_sd.pass_s[0][1] / plain_s  # it grows with the batch as the plain one
             pace = replace(alone_sd, pass_s=tuple((n, s * factor) for n, s in batched.pace.pass_s))
             costs = replace(costs, speculative=replace(pace, read_s=alone.read_s), proposal_s=proposal_s)
         if draft is not None and costs.draft is not None:
@@ -187,8 +190,12 @@ class Probe:
         )
         return first, second
 
-    async def _speculative(self, cast: Cast, meter: Meter | None, drafted: bool) -> tuple[Pace, float, float | None]:
+    async def _speculative(
+        self, cast: Cast, meter: Meter | None, plain_s: float, drafted: bool
+    ) -> tuple[Pace, float, float | None]:
         """A pass with its proposals, what each of them costs, and the tokens that it came to.
+
+        `plain_s`: about what a pass of the target takes.
 
         A server that takes drafted steps gets its own greedy answer as one, so that passes are as full as can be. Where
         it has no proposals without, a pass is one of those, and each proposal costs its share of the difference.
@@ -197,29 +204,29 @@ class Probe:
         prompt = await in_time(target, target.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
         sampling = GREEDY if drafted else cast.target_sampling
         await self._write(target, prompt, sampling, 2)
-        first = await self._write(target, prompt, sampling, _FEWEST_TOKENS)
-        tokens = self._affordable(_seconds_a_token([first]) or 1.0)
+        tokens = max(_FEWEST_DRAFTED if drafted else 0, self._affordable(plain_s))
         suggestion = Suggestion(target, prompt)
-        plain_s = None
+        bare_s = None
         if drafted:
             without, proposed = await self._metered(target, prompt, sampling, tokens, meter)
             if proposed is not None and not proposed.proposed_tokens:
-                plain_s = _seconds_a_token([without])
+                bare_s = _seconds_a_token([without])
             suggestion.add(without.ids)
         turns = []
         for _ in range(_TURNS if drafted else 1):
             heard, counted = await self._metered(target, prompt, sampling, tokens, meter)
-            passes = sum(heard.tokens) - (counted.accepted_tokens if counted is not None else 0)
-            if passes < 2:
+            passes = _passes_after_the_first(heard, counted, drafted)
+            if passes < 1:
                 raise ModelError(f"{target.name} wrote too little to be measured")
-            turns.append(((heard.at[-1] - heard.at[0]) / (passes - 1), passes, heard, counted))
+            turns.append(((heard.at[-1] - heard.at[0]) / passes, passes, heard, counted))
         suggestion.withdraw()
         pass_s, passes, heard, counted = min(turns, key=itemgetter(0))
         proposal_s = 0.0
-        if plain_s is not None and counted is not None and counted.proposed_tokens:
-            proposal_s = max(0.0, pass_s - plain_s) * passes / counted.proposed_tokens
-            pass_s = plain_s
-        told = None if counted is None or drafted else sum(heard.tokens) / passes
+        if bare_s is not None and counted is not None and counted.proposed_tokens >= heard.tokens[0]:
+            behind = counted.proposed_tokens - (heard.tokens[0] - 1)  # those of the first pass, if it had any
+            proposal_s = max(0.0, pass_s - bare_s) * passes / behind
+            pass_s = bare_s
+        told = None if counted is None or drafted else sum(heard.tokens) / (passes + 1)
         return Pace(((1, pass_s),), max(0.0, heard.wait_s - pass_s)), proposal_s, told
 
     async def _metered(
@@ -290,6 +297,13 @@ def _seconds_a_token(heard: Sequence[_Heard], begin: float | None = None, end: f
             if start <= before and at <= stop:
                 seconds, tokens = seconds + at - before, tokens + written
     return seconds / tokens if seconds > 0 else None
+
+
+def _passes_after_the_first(heard: _Heard, counted: TokenSpeculation | None, drafted: bool) -> int:
+    """With a drafted step to the end, the last pass confirms all that are asked for; its own token goes unheard."""
+    own = sum(heard.tokens) - (counted.accepted_tokens if counted is not None else 0)
+    with_proposals = counted.drafts - (heard.tokens[0] > 1) if counted is not None and drafted else 0
+    return max(own - 1, with_proposals)
 
 
 def _task(first: int) -> str:

@@ -74,6 +74,13 @@ def test_a_pass_with_proposals_and_what_it_comes_to_are_found() -> None:
     assert found.tokens_a_pass == pytest.approx(5, rel=0.05)
 
 
+def test_a_slow_server_that_takes_drafted_steps_still_gets_more_than_one_pass_of_them() -> None:
+    found = probed(target_s=0.7, speculation=DraftedSpeculation(method="drafted", tokens=16), proposal_growth=0.03)
+    assert found.costs.speculative is not None
+    assert found.costs.speculative.pass_s[0][1] == pytest.approx(0.7, rel=0.05)
+    assert found.costs.proposal_s == pytest.approx(0.021, rel=0.25)
+
+
 def test_a_server_that_takes_drafted_steps_is_given_some() -> None:
     found = probed(speculation=DraftedSpeculation(method="drafted", tokens=8))
     assert found.costs.speculative is not None
