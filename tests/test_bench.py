@@ -8,16 +8,17 @@ from rich.console import Console
 
 from lr_demo.benchmark import bench
 from lr_demo.benchmark.own_problems import OWN_PROBLEMS
-from lr_demo.benchmark.problems import Problem, Scheme
-from lr_demo.benchmark.real_models import COMPARED, RealModels, measure_models, why_not
+from lr_demo.benchmark.problems import Problem
+from lr_demo.benchmark.real_models import COMPARED, RealModels, measure_models
 from lr_demo.benchmark.schedule import Measured
+from lr_demo.benchmark.schemes import Scheme
 from lr_demo.benchmark.step_cost import StepCost
 from lr_demo.benchmark.viewers import Watched, slowdown, watched_runs
 from lr_demo.cli.program import run_program
-from lr_demo.config import Profile, load_profile
+from lr_demo.config import Profile
 from lr_demo.errors import ServingError
 from lr_demo.grading import correct
-from tests.runs.simulated_profile import quick_profile, replicated_profile
+from tests.runs.simulated_profile import replicated_profile
 
 REAL = Measured(0.8, 6, ideal_s=19.0, kept_s=19.9, schedule_s=20.0, tokens=4000, events=4000, cpu_s=1.5, asked=[])
 
@@ -70,16 +71,6 @@ def test_servers_that_do_not_come_up_are_said_and_the_rest_is_told(
 def test_a_profile_without_models_has_no_figures_of_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_program(["--profile", "simulated"], bench.app) == 0
     assert last_line(capsys)["lr"] is None
-
-
-def test_what_a_profile_cannot_measure_is_told_with_the_reason() -> None:
-    laptop = load_profile("laptop")
-    reasons = {scheme: why_not(laptop, scheme) for scheme in COMPARED}
-    assert reasons["lr-judge"] is reasons["lr-sd-ngram"] is None
-    for scheme in ("sd-drafted", "lr-sd-drafted"):
-        assert "laptop takes no drafted steps" in str(reasons[scheme])
-    assert "lacks a target server with token-level speculation" in str(why_not(quick_profile(), "lr-sd-ngram"))
-    assert why_not(laptop, "of-tomorrow") == "this release has no scheme of-tomorrow"
 
 
 def test_every_scheme_that_can_be_run_is_run_on_every_problem(

@@ -8,7 +8,8 @@ import pytest
 from lr_demo.benchmark.concurrency import app
 from lr_demo.benchmark.concurrency_figures import Level, Origin, figures, over_plain
 from lr_demo.benchmark.concurrent_runs import Curve, simulate, with_curve
-from lr_demo.benchmark.problems import SETTINGS, Scheme, read_lines
+from lr_demo.benchmark.problems import read_lines
+from lr_demo.benchmark.schemes import SETTINGS, Scheme
 from lr_demo.cli.program import run_program
 from lr_demo.config import RunSettings, Simulation, load_profile, parse_settings
 from tests.runs.simulated_profile import TEXT

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lr_demo.benchmark.numerics import Pair, app, as_table, explain
-from lr_demo.benchmark.problems import Scheme
 from lr_demo.benchmark.problems import app as problems
+from lr_demo.benchmark.schemes import Scheme
 from lr_demo.cli.program import run_program
 from lr_demo.models.protocol import Chunk, GenerationRequest, Message
 from lr_demo.models.simulated import SimulatedModel, Vocabulary

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lr_demo.benchmark.problems import Row, Scheme, app, as_table, read_lines, totals
+from lr_demo.benchmark.problems import Row, app, as_table, read_lines, totals
+from lr_demo.benchmark.schemes import Scheme
 from lr_demo.cli.program import run_program
 from lr_demo.events import RunStatus
 from tests.runs.simulated_profile import TEXT

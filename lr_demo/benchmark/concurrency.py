@@ -17,14 +17,14 @@ from rich.console import Console
 
 from lr_demo.benchmark.concurrency_figures import Level, Origin, as_table, figures, write_chart
 from lr_demo.benchmark.concurrent_runs import PROMPTS, Curve, OneRun, real_run, simulated_run, streams, with_curve
-from lr_demo.benchmark.problems import SETTINGS, Problem, Scheme, read_lines
+from lr_demo.benchmark.problems import Problem, read_lines
+from lr_demo.benchmark.schemes import SETTINGS, Scheme, why_not
 from lr_demo.cli.program import run_program
 from lr_demo.config import RunSettings, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.manager import RunManager
-from lr_demo.runs.roles import check_runnable
 from lr_demo.terminal import plain, show_fleet, table_console
 
 _USUAL = "ar,sd-ngram,lr-judge,lr-sd-ngram"
@@ -114,8 +114,9 @@ def measure(
         "step_cap": step_cap,
     }
     plans = {name: parse_settings(chosen.defaults, {**common, **SETTINGS[name]}) for name in _schemes(scheme)}
-    for settings in plans.values():
-        check_runnable(chosen, settings)
+    for name in plans:
+        if reason := why_not(chosen, name):
+            raise ConfigError(f"--scheme {name}: {reason}")
     origin = Origin(
         profile=chosen.name,
         simulated=chosen.simulated,

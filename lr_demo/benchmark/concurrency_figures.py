@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from lr_demo.benchmark.problems import Scheme
+from lr_demo.benchmark.schemes import Scheme
 from lr_demo.config import RunSettings
 from lr_demo.events import RunStatus
 from lr_demo.run_state import RunState

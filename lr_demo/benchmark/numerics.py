@@ -22,7 +22,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lr_demo.benchmark.problems import Row, Scheme, read_lines
+from lr_demo.benchmark.problems import Row, read_lines
+from lr_demo.benchmark.schemes import Scheme
 from lr_demo.cli.program import run_program
 from lr_demo.config import Mode, load_profile
 from lr_demo.errors import ConfigError

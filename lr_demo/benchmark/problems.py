@@ -8,7 +8,6 @@ a run of one token with each before: whichever came first would read the prompt 
 import asyncio
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, TypeVar
@@ -19,50 +18,19 @@ from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 
+from lr_demo.benchmark.schemes import SETTINGS, Scheme, why_not
 from lr_demo.cli.program import run_program
-from lr_demo.config import Mode, Proposals, RunSettings, VerifierKind, load_profile, parse_settings
+from lr_demo.config import RunSettings, load_profile, parse_settings
 from lr_demo.errors import ConfigError
 from lr_demo.events import RunStatus
 from lr_demo.grading import correct
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.race import Race
-from lr_demo.runs.roles import check_runnable
 from lr_demo.runs.summary import Summary
 from lr_demo.terminal import plain, show_fleet, table_console
 
 Lines = TypeVar("Lines", bound=BaseModel)
 
-
-class Scheme(StrEnum):
-    """A way to solve a problem."""
-
-    AR = "ar"
-    LR_JUDGE = "lr-judge"
-    LR_EMBEDDING = "lr-embedding"
-    LR_EXACT = "lr-exact"
-    SPECREASON = "specreason"
-    SD_NGRAM = "sd-ngram"
-    SD_DRAFTED = "sd-drafted"
-    LR_SD_NGRAM = "lr-sd-ngram"
-    LR_SD_DRAFTED = "lr-sd-drafted"
-    AUTO = "auto"
-
-
-SETTINGS: dict[Scheme, dict[str, object]] = {
-    Scheme.AR: {"mode": Mode.AUTOREGRESSIVE},
-    Scheme.LR_JUDGE: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.JUDGE},
-    Scheme.LR_EMBEDDING: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EMBEDDING},
-    Scheme.LR_EXACT: {"mode": Mode.LOOKAHEAD, "verifier": VerifierKind.EXACT},
-    Scheme.SPECREASON: {"mode": Mode.SPECREASON, "threshold": 7.0},
-    Scheme.SD_NGRAM: {"mode": Mode.SPECULATIVE, "proposals": Proposals.NGRAM},
-    Scheme.SD_DRAFTED: {"mode": Mode.SPECULATIVE, "proposals": Proposals.DRAFTED},
-    Scheme.LR_SD_NGRAM: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.NGRAM},
-    Scheme.LR_SD_DRAFTED: {"mode": Mode.LOOKAHEAD_SPECULATIVE, "proposals": Proposals.DRAFTED},
-    Scheme.AUTO: {"mode": Mode.AUTO},
-}
-"""What a scheme sets; everything else is the profile's default or an option. Of those with token proposals,
-those with drafted steps need a speculative target that takes them; those with n-grams are what another one does
-anyhow."""
 
 _USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
 
@@ -298,8 +266,9 @@ def compare(
     chosen = load_profile(profile)
     common = {"lookahead": lookahead, "temperature": temperature, "seed": seed, "max_tokens": max_tokens}
     settings = {each: parse_settings(chosen.defaults, {**common, **SETTINGS[each]}) for each in scheme or _USUAL}
-    for each in settings.values():
-        check_runnable(chosen, each)
+    for each in settings:
+        if reason := why_not(chosen, each):
+            raise ConfigError(f"--scheme {each}: {reason}")
     asked = read_lines(problems, Problem)[:count]
     questions = {problem.question for problem in asked}
     earlier = read_lines(rows, Row) if rows is not None and rows.exists() else []

@@ -7,18 +7,9 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from lr_demo.benchmark.problems import (
-    SETTINGS,
-    Problem,
-    Row,
-    Scheme,
-    Totals,
-    graded,
-    read_prompt,
-    run_to_end,
-    totals,
-)
-from lr_demo.config import DraftedSpeculation, EndpointServer, Profile, RunSettings, parse_settings
+from lr_demo.benchmark.problems import Problem, Row, Totals, graded, read_prompt, run_to_end, totals
+from lr_demo.benchmark.schemes import SETTINGS, Scheme, why_not
+from lr_demo.config import Profile, RunSettings, parse_settings
 from lr_demo.errors import ServingError
 from lr_demo.events import RunStatus
 from lr_demo.runs.manager import RunManager
@@ -26,7 +17,6 @@ from lr_demo.terminal import plain, show_fleet
 
 COMPARED = ("sd-drafted", "lr-judge", "lr-sd-ngram", "lr-sd-drafted", "auto")
 """Schemes that are compared with plain decoding, those of other releases too."""
-_DRAFTED = frozenset({"sd-drafted", "lr-sd-drafted"})
 
 
 @dataclass
@@ -48,21 +38,6 @@ class RealModels:
     def totals(self) -> dict[str, Totals]:
         """By scheme."""
         return {each.scheme: each for each in totals(self.rows)}
-
-
-def why_not(profile: Profile, scheme: str) -> str | None:
-    """Why a profile cannot measure a scheme, for people; None where it can."""
-    if scheme not in set(Scheme):
-        return f"this release has no scheme {scheme}"
-    missing = profile.missing_for(parse_settings(profile.defaults, SETTINGS[Scheme(scheme)]))
-    if missing:
-        return f"profile {profile.name} lacks {' and '.join(missing)}"
-    server = profile.servers[profile.roles.speculative_target or profile.roles.target]
-    if scheme not in _DRAFTED or isinstance(server, EndpointServer):
-        return None
-    if not isinstance(server.speculation, DraftedSpeculation):
-        return f"the speculative target of profile {profile.name} takes no drafted steps; one on vLLM can"
-    return None
 
 
 def measure_models(profile: Profile, problems: Sequence[Problem], max_tokens: int, console: Console) -> RealModels:
