@@ -2,6 +2,7 @@
 
 import { el, setText, show } from "./dom.js";
 import { savePicture } from "./picture.js";
+import { FirstDrawing } from "./plot.js";
 import { label } from "./provenance.js";
 
 const LEAST_PAUSE = { wide: 500, small: 1500 }; // ms between two drawings of a live chart
@@ -29,6 +30,7 @@ export class Chart {
     this.range = null; // seconds [from, to] that the user zoomed to
     this.due = 0;
     this.stale = false;
+    this.first = null;
     this.drawn = false;
     this.held = false; // a drag is on its way: drawing would end it
     this.seen = true;
@@ -44,14 +46,17 @@ export class Chart {
     for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, release);
   }
 
+  /** The first time it is not all drawn at once, which would be felt, and due again. */
   draw(Plotly, race, palette) {
     const began = performance.now();
     this.Plotly = Plotly;
     this.race = race;
     this.palette = palette;
-    const missing = this.drawWith(Plotly, this.plot, race, palette, this);
+    this.first ??= new FirstDrawing(Plotly);
+    const missing = this.drawWith(this.first.more ? this.first : Plotly, this.plot, race, palette, this);
     show(this.none, Boolean(missing));
     this.plot.classList.toggle("bare", Boolean(missing));
+    if (!missing && this.first.more) return;
     for (const button of this.saving) button.disabled = Boolean(missing);
     if (missing) setText(this.none, missing);
     const says = `${this.title}: ${missing || this.says || this.hint.textContent}${missing ? "" : ` (${label(race).words})`}`;

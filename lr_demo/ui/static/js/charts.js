@@ -7,7 +7,7 @@ import { el, setText, show } from "./dom.js";
 import { inspectCurve, Inspector } from "./inspect.js";
 import { Links } from "./links.js";
 import { drawPasses, spotOfPasses } from "./passes.js";
-import { emptyAxes, loadPlotly, whenIdle } from "./plot.js";
+import { loadPlotly, prepareAxes, whenIdle } from "./plot.js";
 import { drawSpeculation, drawTime, drawWaste } from "./shares.js";
 import { colours, onThemeChange } from "./theme.js";
 import { drawTimeline, legend } from "./timeline.js";
@@ -94,18 +94,13 @@ export class Charts {
   /** Gives every chart its axes, one at a time, before a race if it can be. */
   prepare(i) {
     const chart = this.all[i];
-    if (!chart) return;
-    whenIdle(() => {
-      this.axes(chart);
-      this.prepare(i + 1);
-    });
+    if (chart) whenIdle(() => this.prepare(this.axes(chart) ? i : i + 1));
   }
 
-  /** Draws empty axes where there is nothing: the first drawing is the dearest, and so it is two. True where it was needed. */
+  /** One task of the first drawing, which is so dear that it is several. True where it was needed. */
   axes(chart) {
-    if (chart.plot.layout) return false;
-    this.palette ??= colours(this.node);
-    emptyAxes(this.Plotly, chart.plot, this.palette);
+    if (this.palette) return prepareAxes(this.Plotly, chart.plot, this.palette);
+    this.palette = colours(this.node); // the browser lays the page out for that
     return true;
   }
 
@@ -133,7 +128,6 @@ export class Charts {
   step(race) {
     if (!this.Plotly) return false;
     const now = performance.now();
-    this.palette ??= colours(this.node);
     if (this.tree.step(race, now)) return true;
     const stale = this.all.filter((chart) => chart.stale && !chart.held);
     const inSight = stale.filter((chart) => chart.seen);
@@ -141,6 +135,7 @@ export class Charts {
     const next = waiting.filter((chart) => chart.due <= now).sort((a, b) => a.due - b.due)[0];
     if (next && this.axes(next)) return true;
     next?.draw(this.Plotly, race, this.palette);
-    return waiting.length > (next ? 1 : 0) || (race.over && stale.length > (next ? 1 : 0)) || this.tree.stale;
+    const left = (charts) => charts.some((chart) => chart.stale);
+    return left(waiting) || (race.over && left(stale)) || this.tree.stale;
   }
 }

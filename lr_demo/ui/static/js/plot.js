@@ -30,6 +30,8 @@ const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, sh
 /** Names above a chart, in a row; they switch nothing off. */
 export const LEGEND = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11.5 }, traceorder: "normal", itemclick: false, itemdoubleclick: false };
 
+const LABELS = { ticklabeloverflow: "allow" }; // the margins hold them: measuring each is a tenth of a drawing's time
+
 let stamp = ""; // what every chart says behind its curves, in a picture of it too
 
 /** @param {string} words such as "simulated"; empty for none */
@@ -37,7 +39,7 @@ export const stampCharts = (words) => (stamp = words);
 
 /** What all charts look like. */
 export function layout(palette, extra) {
-  const axis = { gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, fixedrange: true };
+  const axis = { ...LABELS, gridcolor: palette.line, zerolinecolor: palette.line, linecolor: palette.line, fixedrange: true };
   return {
     margin: { l: 46, r: 14, t: 8, b: 36 },
     paper_bgcolor: "rgba(0,0,0,0)",
@@ -56,8 +58,26 @@ const stamps = (palette) => (stamp ? [{ text: stamp, xref: "paper", yref: "paper
 
 export const react = (Plotly, node, data, shape) => Plotly.react(node, data, shape, CONFIG);
 
-/** A chart before its first data. */
-export function emptyAxes(Plotly, node, palette) {
-  const bare = { range: [0, 1], showticklabels: false };
-  react(Plotly, node, [], layout(palette, { xaxis: bare, yaxis: bare }));
+/** Gives a chart axes before its first data, in two steps; true where there was something left to do. */
+export function prepareAxes(Plotly, node, palette) {
+  if (node.layout && node.layout.xaxis.visible !== false) return false;
+  const axis = { range: [0, 1], showticklabels: false, visible: Boolean(node.layout) };
+  react(Plotly, node, [], layout(palette, { xaxis: axis, yaxis: axis }));
+  return true;
+}
+
+/** A Plotly for a chart's first drawing, in up to three tasks: the axes, what is drawn on them, and the legend. */
+export class FirstDrawing {
+  constructor(Plotly) {
+    this.Plotly = Plotly;
+    this.done = 0;
+    this.more = true;
+  }
+
+  react(node, data, shape, config) {
+    const bare = { ...shape, showlegend: false };
+    this.more = this.done++ === 0 || (this.done === 2 && shape.showlegend);
+    if (this.done === 1) this.Plotly.react(node, [], { ...bare, shapes: [], annotations: [] }, config);
+    else this.Plotly.react(node, data, this.more ? bare : shape, config);
+  }
 }

@@ -10,7 +10,6 @@ import { KINDS } from "./spans.js";
 
 const LIVE_SPANS = 48; // a live timeline shows about so many: that it is drawn must not be felt
 const MOST_MARKS = { live: 40, whole: 160 }; // verdicts in view that are marked, a third of a drawing's time; beyond, neighbours become one
-const LABELS = { ticklabeloverflow: "allow" }; // the margins hold them: measuring each is a tenth of a drawing's time
 const MARGIN = { l: 74, r: 52, t: 6, b: 42 }; // pixels
 const MARK = 5; // pixels, half of a verdict's mark
 const HALF = 0.36; // of the height of a bar, in rows
@@ -193,8 +192,8 @@ export function drawTimeline(Plotly, node, race, palette, chart) {
     margin: MARGIN,
     shapes: shapes.filter(({ path }) => path),
     annotations: now > 0 ? idle(spans, roles, now, palette) : [],
-    xaxis: { ...LABELS, title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false },
-    yaxis: { ...LABELS, tickvals: ticks.map(([y]) => y), ticktext: ticks.map(([, name]) => name), range, showgrid: false, zeroline: false },
+    xaxis: { title: { text: "seconds" }, range: [from, to], fixedrange: TOUCH, zeroline: false },
+    yaxis: { tickvals: ticks.map(([y]) => y), ticktext: ticks.map(([, name]) => name), range, showgrid: false, zeroline: false },
   }));
   watch(node, race, chart);
   return "";
