@@ -3,7 +3,8 @@
 A simulated run writes as fast as asked while a page shows it. Measured in the page: from an event to the paint after it
 (against the promptest event of the run, so that no clocks are compared), tasks over 50 ms, and what the page holds in
 memory as the text grows. To look at the memory stops the page, so nothing counts that happens just then. Nothing else
-should run on the machine.
+should run on the machine: a task takes longer by the clock when its core is given to another. With `--trace`, which is
+for runs of a few minutes, the browser tells how long each task had a core.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import typer
 from playwright.sync_api import Page, expect, sync_playwright
 from pydantic import BaseModel
@@ -39,6 +41,8 @@ LOOK_EVERY_S = 10.0
 AFTER_A_LOOK_MS = 1000.0
 """The page makes up for the look by then."""
 REST_S = 20.0
+LONG_MS = 50.0
+MARK = "smoothness"
 WATCH = """
 window.watched = { messages: [], long: [], looks: [], events: 0, opened: 0, loaded: 0 };
 const time = (text) => Number(/^[^,}]*/.exec(text)[0]);
@@ -99,6 +103,12 @@ class Figures(BaseModel):
     """Of those while the page follows the run; reading its scripts when it is opened is not among them."""
     longest_tasks: list[tuple[float, float]]
     """The five longest of these: seconds of the run at which they began, milliseconds."""
+    longest_tasks_on_a_core_ms: list[float] | None
+    """Milliseconds that each of the five had a core; None without `--trace`."""
+    longest_task_on_a_core_ms: float | None
+    """Of all tasks while following."""
+    stolen_share: float
+    """Of the machine's processor time: what its host gave to others."""
     longest_opening_task_ms: float
     """Until Plotly.js was read, the last of the scripts and most often the longest."""
     memory: list[Memory]
@@ -114,8 +124,29 @@ def _overlaps(begins: Milliseconds, ends: Milliseconds, looks: Milliseconds) -> 
     return np.asarray(overlapping.sum(axis=1) > 0)
 
 
-def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
+def _long_tasks(trace: bytes, mark_ms: float) -> Milliseconds:
+    """Rows of begin by the page's clock, duration, and how long of that the task had a core: of those over 50 ms.
+
+    `mark_ms`: when by the page's clock the mark was made that tells its thread, and what its time is in the trace.
+    """
+    events = json.loads(trace)["traceEvents"]
+    mark = next(each for each in events if each["name"] == MARK)
+    rows = [
+        (mark_ms + (each["ts"] - mark["ts"]) / 1000, each["dur"] / 1000, each["tdur"] / 1000)
+        for each in events
+        if each["name"].endswith("RunTask") and each.get("dur", 0) > LONG_MS * 1000
+        if (each["pid"], each["tid"]) == (mark["pid"], mark["tid"])
+    ]
+    return np.array(rows).reshape(-1, 3)
+
+
+def watch(page: Page, steps: int, tokens: int, run: str, site: str, *, trace: bool) -> Figures:
     """Follow a run that has begun to its end."""
+    browser = page.context.browser
+    assert browser is not None
+    if trace:
+        browser.start_tracing(page=page, categories=["toplevel", "blink.user_timing"])
+    before = psutil.cpu_times()
     session = page.context.new_cdp_session(page)
 
     def heap() -> float:
@@ -135,6 +166,9 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
         memory.append(Memory(tokens=written, mib=heap()))
     expect(page.locator(".card").first).to_be_attached()
     watched = page.evaluate("window.watched")
+    after = psutil.cpu_times()
+    marked = page.evaluate(f"performance.mark('{MARK}').startTime")
+    traced = _long_tasks(browser.stop_tracing(), marked) if trace else None
     page.wait_for_timeout(REST_S * 1000)
     first, last, arrived, painted = np.array(watched["messages"]).T
     began = (arrived / 1000 - last).min()  # when the run began, by the clock of the page
@@ -142,10 +176,11 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
     looks = np.array(watched["looks"]) + np.array([0, AFTER_A_LOOK_MS])
     counts = 1000 * (began + first) > watched["opened"]  # what had happened before is shown at once
     waited = waited[counts & ~_overlaps(1000 * (began + first), painted, looks)]
-    tasks = np.array(watched["long"]).reshape(-1, 2)
+    tasks = np.array(watched["long"]).reshape(-1, 2) if traced is None else traced
     opening = tasks[:, 0] < watched["loaded"]
-    following = tasks[~opening & ~_overlaps(tasks[:, 0], tasks.sum(axis=1), looks)]
+    following = tasks[~opening & ~_overlaps(tasks[:, 0], tasks[:, :2].sum(axis=1), looks)]
     long = following[:, 1]
+    longest = following[np.argsort(-long)[:5]]
     middle = memory[len(memory) // 2]
     halves = ((memory[0], middle), (middle, memory[-1]))
     growth = [1024 * (b.mib - a.mib) / max(1, (b.tokens - a.tokens) / tokens) for a, b in halves]
@@ -161,7 +196,10 @@ def watch(page: Page, steps: int, tokens: int, run: str, site: str) -> Figures:
         tasks_over_50_ms=len(long),
         tasks_over_50_ms_share=len(long) / (2 * len(waited)),
         longest_task_ms=long.max(initial=0.0),
-        longest_tasks=[(start / 1000 - began, took) for start, took in following[np.argsort(-long)[:5]]],
+        longest_tasks=[(each[0] / 1000 - began, each[1]) for each in longest],
+        longest_tasks_on_a_core_ms=None if traced is None else [each[2] for each in longest],
+        longest_task_on_a_core_ms=None if traced is None else following[:, 2].max(initial=0.0),
+        stolen_share=(after.steal - before.steal) / (sum(after) - sum(before)),
         longest_opening_task_ms=tasks[opening, 1].max(initial=0.0),
         memory=memory,
         kib_per_step=(growth[0], growth[1]),
@@ -174,6 +212,7 @@ def main(
     tokens: Annotated[int, typer.Option(help="Tokens of a step.", min=4)] = 32,
     target_ms: Annotated[float, typer.Option(help="Milliseconds a token of the target.")] = 10.0,
     draft_ms: Annotated[float, typer.Option(help="Milliseconds a token of the draft.")] = 2.5,
+    trace: Annotated[bool, typer.Option("--trace", help="Ask the browser how long each task had a core.")] = False,
 ) -> None:
     """Measure, and print the figures as one JSON object."""
     if CHROMIUM is None:
@@ -190,7 +229,7 @@ def main(
             keep_what_is_there()
             page.wait_for_timeout(3000)
             race = manager.start("A long problem", settings, baseline=False)
-            found = watch(page, steps, tokens, race.id, site)
+            found = watch(page, steps, tokens, race.id, site, trace=trace)
         browser.close()
     json.dump(found.model_dump(), sys.stdout, indent=1)
     print()
