@@ -125,8 +125,11 @@ class PositionOpened(_Event):
     step: int
     """Index of the step in the answer, from 0."""
     parent: int | None = None
-    """Position of the drafted step that leads here; None for a root."""
+    """Position of the step that leads here; None for a root."""
     parent_alternative: int = 0
+    parent_role: Role = Role.DRAFT
+    """Who wrote that step. The target: it writes on behind its own step while that is judged, in case it stays; then
+    this becomes the root."""
 
 
 class StepStarted(_Event):

@@ -24,6 +24,8 @@ class Place:
     accepted: bool
     drafted: bool = True
     """False where nothing was drafted: after a cut step, or beyond the lookahead of a synchronous round."""
+    written_on: bool = False
+    """True where the target wrote on behind its own step before, while that was judged."""
 
 
 def places(state: RunState, target_s_per_token: float, draft_s_per_token: float) -> list[Place]:
@@ -50,6 +52,7 @@ def _places(state: RunState, seconds: Callable[[StepState], float]) -> list[Plac
                 verdict_s=verdict.latency_s if verdict else 0.0,
                 accepted=step.outcome is Outcome.ACCEPTED,
                 drafted=drafted is not None,
+                written_on=state.positions[step.key.position].parent_role is Role.TARGET,
             )
         )
     return found
@@ -57,14 +60,14 @@ def _places(state: RunState, seconds: Callable[[StepState], float]) -> list[Plac
 
 def asynchronous_s(steps: Sequence[Place], lookahead: int) -> float:
     """Seconds until the last step is in the answer, asynchronous schedule."""
-    root_at = 0.0
+    root_at = target_done = 0.0
     index = 0
     while index < len(steps):  # one cycle a turn
         reached = [root_at]  # when the root moved to the k-th step of this cycle
         prefix_at = root_at
         for k, place in enumerate(steps[index:]):
             index += 1
-            target_done = prefix_at + place.target_s
+            target_done = (target_done if place.written_on else prefix_at) + place.target_s
             # A draft starts when its prefix is known and it is fewer than γ steps from the root.
             draft_done = max(prefix_at, reached[max(0, k - lookahead + 1)]) + place.draft_s
             decided = max(reached[k], target_done)

@@ -81,6 +81,12 @@ class Budget:
             self.update(share)
             self.fill()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether a place that is held without need would be missed."""
+        wanted = self.in_flight >= self.limit and any(share.rank is not None for share in self._shares)
+        return wanted or self.in_flight + self._idle > self.limit
+
     def number(self) -> int:
         """The next of a rising sequence."""
         return next(self._numbers)
@@ -165,6 +171,28 @@ class Share:
             del self._running[step]
         self._budget.flow(-1)
         self._changed()
+
+    def go_on(self, step: int) -> None:
+        """The sequence that wrote this step writes the one behind it."""
+        self._running[step] -= 1
+        if not self._running[step]:
+            del self._running[step]
+        self._running[step + 1] += 1
+        self._changed()
+
+    def may_go_on(self) -> bool:
+        """Whether it pays that the root's sequence goes on behind its own step while that is judged.
+
+        It is of use where the drafted step is rejected.
+        """
+        budget = self._budget
+        if budget.crowded:
+            return False
+        if budget.cost is None or budget.in_flight <= 1:
+            return True
+        growth = budget.cost.growth(budget.in_flight - 1, _now())
+        use = 1 - self._acceptance.rate
+        return growth is None or use > (budget.worth - self._use(self._root)) * growth
 
     def advance(self, root: int) -> None:
         """The root is now at this step: its expansion comes before all that are ahead of it."""

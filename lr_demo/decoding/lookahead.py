@@ -6,6 +6,7 @@ of the tree happens in such a callback, so between two events nothing runs and n
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 
 from lr_demo.config import RunSettings, Schedule
@@ -14,7 +15,7 @@ from lr_demo.decoding.judging import Judging
 from lr_demo.decoding.progress import Progress, Reach
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.slots import Slots
-from lr_demo.decoding.step import Emit, Step
+from lr_demo.decoding.step import Emit, Following, Step
 from lr_demo.decoding.tree import Drafted, Position
 from lr_demo.decoding.writing import Writing
 from lr_demo.errors import ModelError
@@ -28,6 +29,15 @@ from lr_demo.events import (
     StepFinish,
 )
 from lr_demo.models.protocol import Chunk
+from lr_demo.run_state import StepKey
+
+
+@dataclass
+class _Request:
+    """A request to the target, which may go on past a boundary."""
+
+    at: Position
+    """Whose step it writes."""
 
 
 class Lookahead:
@@ -60,6 +70,8 @@ class Lookahead:
         self._progress = Progress()
         self._root: Position | None = None
         self._crossing: asyncio.Task[None] | None = None
+        self._at_boundary: Position | None = None
+        """The target's request of this position has just completed its step, and may go on."""
 
     async def run(self) -> str:
         """Decode to the end; returns its reason. Afterwards no request and no task of it is left.
@@ -112,11 +124,16 @@ class Lookahead:
 
     # The tree grows.
 
-    def _new_root(self, step: int, tokens_before: int, after_boundary: bool) -> None:
+    def _new_root(self, step: int, tokens_before: int, after_boundary: bool, corrected: Position | None = None) -> None:
+        """`corrected`: the root before, whose target step it stands behind."""
         self._share.advance(step)
-        self._emit(CycleStarted(cycle=self._progress.next_cycle(), position=self._progress.position))
-        self._root = self._new_position(step, None, tokens_before, after_boundary)
-        self._start(self._root)
+        begun = corrected.behind if corrected is not None else None
+        opens = self._progress.position if begun is None else begun.id
+        self._emit(CycleStarted(cycle=self._progress.next_cycle(), position=opens))
+        root = self._root = begun or self._new_position(step, None, tokens_before, after_boundary)
+        if begun is None and corrected is not None and corrected is self._at_boundary:
+            self._go_on(corrected, root)
+        self._start(root)
 
     def _new_position(self, step: int, parent: Drafted | None, tokens_before: int, after_boundary: bool) -> Position:
         position = Position(self._progress.next_position(), step, parent, tokens_before, after_boundary)
@@ -133,9 +150,10 @@ class Lookahead:
     def _start(self, position: Position) -> None:
         """The prefix is known: its target step starts, and its drafted steps where they are near enough."""
         position.held = self._synchronous
-        if not position.held:
+        if not position.held and position.writing is None:
             self._ask_target(position)
-        self._draft_at(position)
+        if position.target is None:  # else the target wrote on to its end already: a draft of it has no use
+            self._draft_at(position)
         self._bring_draft_up()
         self._expand_if_drafted()
 
@@ -178,8 +196,9 @@ class Lookahead:
     def _begin_target(self, position: Position) -> bool:
         if position.dropped:
             return False
-        position.writing = self._spawn(self._write_target(position))
-        position.writing.add_done_callback(lambda _: self._share.release(position.step))
+        request = _Request(position)
+        position.writing = self._spawn(self._write_target(request))
+        position.writing.add_done_callback(lambda _: self._share.release(request.at.step))
         return True
 
     def _begin_draft(self, drafted: Drafted) -> bool:
@@ -189,20 +208,71 @@ class Lookahead:
         drafted.writing.add_done_callback(lambda _: self._draft_slots.release())
         return True
 
-    async def _write_target(self, position: Position) -> None:
+    async def _write_target(self, request: "_Request") -> None:
+        first = request.at
         try:
-            step = await self._writing.target_step(
-                position.id,
-                position.step,
-                position.tokens_before,
-                position.drafted_target_ids,
-                begin=partial(self._target_begins, position),
-            )
+            if self._synchronous:
+                await self._write_one(first)
+            elif not await self._writing.target_steps(
+                first.step,
+                first.tokens_before,
+                first.drafted_target_ids,
+                begin=lambda: self._following(first),
+                then=partial(self._target_came, request),
+            ):
+                self._lost(request.at)
         except ModelError as error:
             self._end(error)
-        else:
-            position.target = step
-            self._target_complete(position)
+
+    async def _write_one(self, position: Position) -> None:
+        position.target = await self._writing.target_step(
+            position.id,
+            position.step,
+            position.tokens_before,
+            position.drafted_target_ids,
+            begin=partial(self._target_begins, position),
+        )
+        self._target_complete(position)
+
+    def _target_came(self, request: "_Request", step: Step) -> Following | None:
+        """A step of the target's is complete. Says where its request goes on."""
+        position = request.at
+        position.target = step
+        left = self._settings.max_tokens - position.tokens_before - len(step.token_ids)
+        may_go_on = left > 0 and step.finish is StepFinish.BOUNDARY
+        self._at_boundary = position if may_go_on else None
+        self._target_complete(position)
+        self._at_boundary = None
+        if may_go_on and position is self._root and self._share.may_go_on():  # a verdict is on its way
+            self._write_on(position)
+        behind = position.behind
+        if behind is None:
+            return None
+        request.at = behind
+        return self._following(behind)
+
+    def _following(self, position: Position) -> Following:
+        return Following(StepKey(position.id, Role.TARGET), self._target_begins(position))
+
+    def _write_on(self, root: Position) -> None:
+        """The target goes on behind its own step of the root, in case that stays."""
+        assert root.target is not None
+        tokens = root.tokens_before + len(root.target.token_ids)
+        behind = Position(self._progress.next_position(), root.step + 1, None, tokens, after_boundary=True)
+        self._emit(PositionOpened(position=behind.id, step=behind.step, parent=root.id, parent_role=Role.TARGET))
+        self._go_on(root, behind)
+
+    def _go_on(self, position: Position, behind: Position) -> None:
+        """The target's request of a position goes on at the one behind it."""
+        position.behind, behind.writing = behind, position.writing
+        self._share.go_on(position.step)
+
+    def _lost(self, position: Position) -> None:
+        """What the target wrote on behind a step of its own was lost with the request."""
+        if position is self._root:
+            self._ask_target(position)
+        elif self._root is not None and self._root.behind is position:
+            position.dropped, self._root.behind = True, None
 
     async def _write_draft(self, drafted: Drafted) -> None:
         position = drafted.position
@@ -363,6 +433,7 @@ class Lookahead:
         for drafted in root.drafted:
             if drafted is not chosen:
                 self._give_up(drafted)
+        self._drop(root.behind)
         root.dropped = True
         if chosen.child is None:
             self._end(chosen.step.finish if chosen.step.ends_answer else StepFinish.TOKEN_LIMIT)
@@ -391,15 +462,17 @@ class Lookahead:
             self._give_up(drafted)
         root.dropped = True
         if target.ends_answer or tokens >= self._settings.max_tokens:
+            self._drop(root.behind)
             self._end(target.finish if target.ends_answer else StepFinish.TOKEN_LIMIT)
             return
         self._writing.accept_target(target)
         self._progress.step, self._progress.tokens = root.step + 1, tokens
         after_boundary = target.finish is StepFinish.BOUNDARY
         if after_boundary and not self._reach().lookahead:
+            self._drop(root.behind)
             self._end(None)
         else:
-            self._new_root(root.step + 1, tokens, after_boundary)
+            self._new_root(root.step + 1, tokens, after_boundary, corrected=root)
 
     # Ending.
 
@@ -430,6 +503,7 @@ class Lookahead:
             position.writing.cancel()
         for drafted in position.drafted:
             self._give_up(drafted)
+        self._drop(position.behind)
 
     def _cancelled(self, drafted: Drafted) -> None:
         """A complete drafted step is given up."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from lr_demo import limits
@@ -15,6 +15,8 @@ from lr_demo.run_state import StepKey
 
 T = TypeVar("T")
 Emit = Callable[[Event], None]
+Heard = Callable[[Chunk], None]
+"""Takes what a model writes, chunk by chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,59 @@ class Step:
         return self.finish in (StepFinish.END, StepFinish.TOKEN_LIMIT)
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The step with which a request goes on, and who hears of it."""
+
+    key: StepKey
+    heard: Heard | None = None
+
+
+class _Written:
+    """A step while it is written: its events, and what there is of it."""
+
+    def __init__(self, key: StepKey, emit: Emission) -> None:
+        self._key, self._emit = key, emit
+        self._ids: list[int] = []
+        self._origin = ""
+        self.text = ""
+        position, role, alternative = key
+        emit(StepStarted(position=position, role=role, alternative=alternative))
+
+    @property
+    def tokens(self) -> int:
+        return len(self._ids)
+
+    def take(self, chunk: Chunk) -> None:
+        """More of it."""
+        self._ids += chunk.token_ids
+        self.text += chunk.text
+        self._origin = chunk.origin
+        self._emit.delta(self._key, chunk.text, len(chunk.token_ids), chunk.passes)
+
+    def finished(self, finish: StepFinish) -> Step:
+        """It is complete."""
+        step = Step(tuple(self._ids), self.text, finish)
+        position, role, alternative = self._key
+        self._emit(
+            StepFinished(
+                position=position,
+                role=role,
+                alternative=alternative,
+                token_ids=self._ids,
+                text=step.text,
+                finish=finish,
+                origin=self._origin or None,
+            )
+        )
+        return step
+
+    def cancelled(self) -> None:
+        """It is given up."""
+        position, role, alternative = self._key
+        self._emit(StepCancelled(position=position, role=role, alternative=alternative))
+
+
 async def write_step(
     model: LanguageModel,
     request: GenerationRequest,
@@ -38,7 +93,7 @@ async def write_step(
     emit: Emission,
     *,
     at_limit: StepFinish,
-    heard: Callable[[Chunk], None] | None = None,
+    heard: Heard | None = None,
 ) -> Step:
     """One step from a model, with its events.
 
@@ -49,41 +104,77 @@ async def write_step(
     Raises:
         ModelError: the model failed, or was silent for longer than `limits.silence_s`.
     """
-    position, role, alternative = key
-    emit(StepStarted(position=position, role=role, alternative=alternative))
-    ids: list[int] = []
-    texts: list[str] = []
-    origin = ""
+    step = _Written(key, emit)
     finish = StepFinish.END
     try:
         unread = len(request.prompt)
-        async with never_silent(model, role, unread) as token, aclosing(model.generate(request)) as chunks:
+        async with never_silent(model, key.role, unread) as token, aclosing(model.generate(request)) as chunks:
             async for chunk in chunks:
                 token()
                 if heard is not None:
                     heard(chunk)
-                ids += chunk.token_ids
-                texts.append(chunk.text)
-                origin = chunk.origin
-                emit.delta(key, chunk.text, len(chunk.token_ids), chunk.passes)
+                step.take(chunk)
                 if chunk.finish is not None:
                     finish = step_finish(chunk.finish, at_limit)
     except BaseException:
-        emit(StepCancelled(position=position, role=role, alternative=alternative))
+        step.cancelled()
         raise
-    step = Step(tuple(ids), "".join(texts), finish)
-    emit(
-        StepFinished(
-            position=position,
-            role=role,
-            alternative=alternative,
-            token_ids=ids,
-            text=step.text,
-            finish=finish,
-            origin=origin or None,
-        )
-    )
-    return step
+    return step.finished(finish)
+
+
+async def write_steps(
+    model: LanguageModel,
+    request: GenerationRequest,
+    first: Following,
+    emit: Emission,
+    completes: Callable[[str, int], bool],
+    *,
+    answer_left: int,
+    step_cap: int,
+    then: Callable[[Step], Following | None],
+) -> bool:
+    """One step after the other from one request, for as long as `then` says where it goes on.
+
+    The request has to stop at no boundary and to be split there; `completes` finds boundaries, as
+    `Segmenter.completes`. Where the request's tokens are used up, and neither a step's nor the answer's, another one
+    goes on. Returns False where a step behind the first was given up since the model failed.
+
+    Raises:
+        ModelError: as `write_step`, of the first step.
+    """
+    heard, behind = first.heard, False
+    step = _Written(first.key, emit)
+    try:
+        while True:
+            unread, written = len(request.prompt), list[int]()
+            async with never_silent(model, Role.TARGET, unread) as token, aclosing(model.generate(request)) as chunks:
+                async for chunk in chunks:
+                    token()
+                    written += chunk.token_ids
+                    boundary = completes(step.text + chunk.text, len(step.text))
+                    if not boundary and heard is not None:
+                        heard(chunk)
+                    step.take(chunk)
+                    if not boundary and chunk.finish is None:
+                        continue
+                    left = answer_left - len(written)
+                    used_up = chunk.finish is Finish.LENGTH and len(written) == request.max_tokens
+                    if not boundary and used_up and left and step.tokens < step_cap:
+                        break
+                    at_limit = StepFinish.STEP_CAP if left else StepFinish.TOKEN_LIMIT
+                    why = step_finish(chunk.finish, at_limit) if chunk.finish and not boundary else StepFinish.BOUNDARY
+                    following = then(step.finished(why))
+                    if following is None:
+                        return True
+                    heard, behind, step = following.heard, True, _Written(following.key, emit)
+            answer_left -= len(written)
+            most = min(answer_left, step_cap - step.tokens)
+            request = replace(request, prompt=[*request.prompt, *written], max_tokens=most)
+    except BaseException as error:
+        step.cancelled()
+        if behind and isinstance(error, ModelError):
+            return False
+        raise
 
 
 def step_finish(finish: Finish, at_limit: StepFinish) -> StepFinish:

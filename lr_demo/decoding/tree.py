@@ -42,6 +42,8 @@ class Position:
     target: Step | None = None
     drafted: list[Drafted] = field(default_factory=list)
     """The alternatives, in order."""
+    behind: "Position | None" = None
+    """Where the target's request goes on behind its own step."""
     reading: ReadingAlong = field(default_factory=ReadingAlong)
     writing: asyncio.Task[None] | None = None
     dropped: bool = False

@@ -11,14 +11,11 @@ from lr_demo.decoding.patience import Patience
 from lr_demo.decoding.prefix import Prefix
 from lr_demo.decoding.sampling import request_seed
 from lr_demo.decoding.segmentation import Segmenter
-from lr_demo.decoding.step import Step, allowance, in_time, write_step
+from lr_demo.decoding.step import Following, Heard, Step, allowance, in_time, write_step, write_steps
 from lr_demo.decoding.suggesting import Suggestion
 from lr_demo.events import Role
 from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel, Sampling
 from lr_demo.run_state import StepKey
-
-Heard = Callable[[Chunk], None]
-"""Takes what a model writes, chunk by chunk."""
 
 
 class Writing:
@@ -71,6 +68,43 @@ class Writing:
                 StepKey(position, Role.TARGET), step, tokens_before, Prefix(self.text_ids, beyond()), heard=begin()
             )
         )
+
+    async def target_steps(
+        self,
+        step: int,
+        tokens_before: int,
+        beyond: Callable[[], Sequence[int]],
+        begin: Callable[[], Following],
+        then: Callable[[Step], Following | None],
+    ) -> bool:
+        """The target's step, as `target_step`, and those behind it for as long as `then` says where the request goes
+        on, as `write_steps`. `begin` is called with each attempt at the first.
+
+        Raises:
+            ModelError: the target failed for too long.
+        """
+        answer_left, step_cap = self._settings.max_tokens - tokens_before, self._settings.step_cap
+
+        async def attempt() -> bool:
+            request = GenerationRequest(
+                prompt=Prefix(self.text_ids, beyond()),
+                max_tokens=min(answer_left, step_cap),
+                sampling=self._sampling[Role.TARGET],
+                seed=request_seed(self._settings.seed, Role.TARGET, step, 0),
+                splits=self._segmenter.stop,
+            )
+            return await write_steps(
+                self.target,
+                request,
+                begin(),
+                self._emit,
+                self._segmenter.completes,
+                answer_left=answer_left,
+                step_cap=step_cap,
+                then=then,
+            )
+
+        return await self._patience.of(attempt)
 
     async def drafted_step(
         self, position: int, step: int, tokens_before: int, beyond: Sequence[int] = (), alternative: int = 0

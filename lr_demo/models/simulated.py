@@ -100,7 +100,7 @@ class SimulatedModel:
     batch_cost: Sequence[float] = ()
     """Cost of a token with 1, 2, 3 … sequences in flight, as a factor; the last goes on. Empty: see `batch_growth`."""
     chunk_tokens: int = 1
-    """Least tokens of a streamed chunk; a chunk ends with a pass."""
+    """Least tokens of a streamed chunk; a chunk ends with a pass, also where that completes a mark to split at."""
     choose_seconds: float = 0.0
     failures: Mapping[int, Failure] = field(default_factory=dict)
     """Request number, from 0, to what goes wrong with it."""
@@ -185,7 +185,7 @@ class SimulatedModel:
                 written += len(passed)
                 ids += tuple(token for token, _ in passed)
                 passes += (len(passed),)
-                if finish is not None or len(ids) >= self.chunk_tokens:
+                if finish is not None or len(ids) >= self.chunk_tokens or self._completes(passed, request.splits):
                     await _wait_until(due)
                     for begin, end in self._parts(ids, request.splits):
                         part, last = ids[begin:end], end == len(ids)
@@ -196,6 +196,10 @@ class SimulatedModel:
                     return
         finally:
             self.in_flight -= 1
+
+    def _completes(self, passed: Sequence[tuple[int, Finish | None]], marks: tuple[str, ...]) -> bool:
+        """Whether one of the tokens completes a mark."""
+        return any(mark in self.words.text(token) for token, _ in passed for mark in marks)
 
     def _parts(self, ids: tuple[int, ...], marks: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         """Where the parts of a chunk begin and end that is split behind the ids that complete a mark."""
