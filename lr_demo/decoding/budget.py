@@ -84,7 +84,7 @@ class Budget:
     @property
     def crowded(self) -> bool:
         """Whether a place that is held without need would be missed."""
-        wanted = self.in_flight >= self.limit and any(share.rank is not None for share in self._shares)
+        wanted = self.in_flight >= self.limit and any(share.waits for share in self._shares)
         return wanted or self.in_flight + self._idle > self.limit
 
     def number(self) -> int:
@@ -239,6 +239,11 @@ class Share:
         return None if self._budget.cost is None else self._watch
 
     # For the budget.
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has asked for a place that it does not have."""
+        return bool(self._waiting)
 
     def pays_next(self) -> bool:
         """Whether the most urgent request, which is ahead of the root, may start."""

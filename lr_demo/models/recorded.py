@@ -161,8 +161,8 @@ class _Reader:
     def _before(self, opened: PositionOpened, before: dict[int, str]) -> str:
         if opened.parent is None:
             return self.state.text()
-        drafted = self.state.steps[StepKey(opened.parent, Role.DRAFT, opened.parent_alternative)]
-        return before[opened.parent] + drafted.text
+        leading = self.state.steps[StepKey(opened.parent, opened.parent_role, opened.parent_alternative)]
+        return before[opened.parent] + leading.text
 
 
 @dataclass

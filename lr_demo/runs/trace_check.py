@@ -95,8 +95,8 @@ class _Check:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._positions: dict[int, tuple[int, int | None, int]] = {}
-        """Position to its step, its parent and the parent's alternative."""
+        self._positions: dict[int, tuple[int, int | None, Role, int]] = {}
+        """Position to its step, and the step that leads there: its position, role and alternative."""
         self._started: set[tuple[int, Role, int]] = set()
         self._finished: set[tuple[int, Role, int]] = set()
         self._committed: set[int] = set()
@@ -135,7 +135,7 @@ class _Check:
             case PositionOpened():
                 if event.parent is not None and event.parent not in self._positions:
                     raise TraceError(f"position {event.position} opens below position {event.parent}, which is unknown")
-                place = (event.step, event.parent, event.parent_alternative)
+                place = (event.step, event.parent, event.parent_role, event.parent_alternative)
                 if self._positions.get(event.position, place) != place:  # after a failure it may open once more
                     raise TraceError(f"position {event.position} opens a second time, and elsewhere")
                 if event.step > len(self._positions):

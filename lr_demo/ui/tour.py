@@ -53,6 +53,8 @@ class _Guide:
         self._halfway = dict(_halfway(events))
         self._expanded: set[int] = set()
         """Cycles whose expansion has been shown."""
+        self._wrote_on = False
+        """Whether it has been shown that the target goes on behind its own step."""
 
     def stages(self) -> Iterator[Stage]:
         for event in self._events:
@@ -130,6 +132,9 @@ class _Guide:
     def _expansion(self, event: StepStarted) -> Iterator[Stage]:
         opened = self._state.positions[event.position]
         cycle = self._state.cycle
+        if opened.parent is not None and opened.parent_role is Role.TARGET:
+            yield from self._writing_on(event, opened)
+            return
         if opened.parent is None or cycle in self._expanded:
             return
         self._expanded.add(cycle)
@@ -138,6 +143,17 @@ class _Guide:
         text = (
             f"Expansion: step {opened.step} is drafted. As if it were accepted already, the target begins step "
             f"{opened.step + 1} behind it, before anyone knows whether the draft was right. It now writes {batch}."
+        )
+        yield self._stage(StageKind.EXPANSION, event, text, position=event.position)
+
+    def _writing_on(self, event: StepStarted, opened: PositionOpened) -> Iterator[Stage]:
+        if self._wrote_on:
+            return
+        self._wrote_on = True
+        text = (
+            f"Writing on: the target’s own step {opened.step} is complete, its verdict is still to come. In case the "
+            f"drafted one is rejected, the target goes on behind its own, with step {opened.step + 1}; if it is "
+            "accepted, this is given up."
         )
         yield self._stage(StageKind.EXPANSION, event, text, position=event.position)
 

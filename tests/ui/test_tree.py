@@ -48,7 +48,7 @@ def test_a_branch_goes_on_from_the_step_that_leads_to_it(page: Page, site: str, 
     for node in nodes:
         opened = positions[int(node["key"].split("/")[0])]
         if opened.parent is not None:
-            assert node["parent"] == f"{opened.parent}/draft/{opened.parent_alternative}"
+            assert node["parent"] == f"{opened.parent}/{opened.parent_role}/{opened.parent_alternative}"
         if node["parent"] is not None:
             assert by_key[node["parent"]]["column"] == node["column"] - 1
 

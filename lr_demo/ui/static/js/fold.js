@@ -24,7 +24,7 @@ export class Fold {
     }
     this.spans.apply(event, this.state);
     this.path.apply(event, this.state);
-    if (event.position !== undefined && event.type !== "cycle_started") this.dirty.add(event.position);
+    if (event.position !== undefined && this.state.positions.has(event.position)) this.dirty.add(event.position);
     if (event.type === "position_opened") this.open.add(event.position);
     else if (event.type === "step_committed") {
       this.open.delete(event.position);

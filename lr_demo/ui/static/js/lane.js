@@ -146,6 +146,10 @@ export class Lane {
       this.cards.set(position.id, card);
       this.place(card, position);
     }
+    if (card.cycle !== position.cycle) { // the target had begun it already, behind its own step
+      this.takeOut(card);
+      this.place(card, position);
+    }
     card.update();
     if (!card.final) return;
     position.drawn = true; // nothing that comes later changes it
@@ -198,19 +202,24 @@ export class Lane {
     level.node.append(card.node);
     if (level.node.childElementCount > 1) level.node.classList.add("multi");
     card.level = level;
+    card.cycle = position.cycle;
+  }
+
+  takeOut(card) {
+    const { level } = card;
+    card.node.remove();
+    if (level.node.childElementCount < 2) level.node.classList.remove("multi");
+    if (level.node.childNodes.length) return;
+    level.node.remove();
+    const { levels } = this.cycle(card.cycle);
+    levels.splice(levels.indexOf(level), 1);
   }
 
   bury(position) {
     const card = this.cards.get(position.id);
     if (card) {
       this.cards.delete(position.id);
-      card.node.remove();
-      if (card.level.node.childElementCount < 2) card.level.node.classList.remove("multi");
-      const cycle = this.cycle(position.cycle);
-      if (!card.level.node.childNodes.length) {
-        card.level.node.remove();
-        cycle.levels.splice(cycle.levels.indexOf(card.level), 1);
-      }
+      this.takeOut(card);
     }
     if (!position.target && !position.drafts.some(Boolean)) return;
     const cycle = this.cycle(position.cycle);

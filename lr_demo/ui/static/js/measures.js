@@ -45,6 +45,9 @@ export class Measures {
       case "run_started":
         this.plain = event.mode === "autoregressive" || event.mode === "speculative";
         break;
+      case "cycle_started":
+        if (state.positions.has(event.position)) this.cycleStart.set(event.cycle, state.positions.get(event.position).step);
+        break;
       case "position_opened":
         if (!this.cycleStart.has(state.cycle)) this.cycleStart.set(state.cycle, event.step);
         break;

@@ -47,7 +47,8 @@ function decided(position, plain) {
   if (plain) return { kind: "plain", note: "", verdict: null };
   if (position.off) return { kind: "target", note: "lookahead is off", verdict: null };
   const late = position.drafts.length > 0;
-  return { kind: "target", note: late ? "the draft was not ready" : "no drafted step", verdict: null };
+  const alone = position.behind === null ? "no drafted step" : "written while the step before was judged";
+  return { kind: "target", note: late ? "the draft was not ready" : alone, verdict: null };
 }
 
 function undecided(position, plain) {
@@ -64,7 +65,7 @@ function undecided(position, plain) {
   const writing = target && target.ended === null;
   if (has("writing")) return { kind: target && !writing ? "forDraft" : "drafting", note: "", verdict: null };
   if (has("complete")) return { kind: writing ? "expanding" : "forTarget", note: "", verdict: null };
-  if (target) return { kind: plain ? "writing" : "targetWriting", note: plain ? "" : "ahead of the draft", verdict: null };
+  if (target) return { kind: plain ? "writing" : "targetWriting", note: plain ? "" : position.waits ? "in case the target’s own step stays" : "ahead of the draft", verdict: null };
   return { kind: "waiting", note: "", verdict: null };
 }
 

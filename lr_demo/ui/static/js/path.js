@@ -1,7 +1,7 @@
 // The critical path of a run: the chain of waits that determined its end, from the last step back to the start.
 // A step joins the answer when the last thing it needs is there: its verdict, its target step, or the step before it.
-// A step starts when its prefix is known (the drafted step that leads to it is complete) or there is room for it (a
-// step joined the answer). Every piece of time belongs to exactly one link, so the links sum to the wall time.
+// A step starts when its prefix is known (the drafted step that leads to it is complete, or the target's own behind
+// which it writes on) or there is room for it (a step joined the answer). Every piece of time belongs to exactly one link, so the links sum to the wall time.
 
 const SOON = 1e-9; // seconds: times are sums of floats
 
@@ -87,7 +87,8 @@ export class CriticalPath {
     if (this.synchronous && step.role === "target") return this.completeBy("draft", at)[0] ?? null;
     const position = state.positions.get(step.position);
     const leading = state.positions.get(position?.parent)?.drafts[position.parentAlternative];
-    return latest([leading], at);
+    const writtenOn = step.role === "target" ? state.positions.get(position?.behind)?.target : null;
+    return latest([leading, writtenOn], at);
   }
 
   /** Synchronous schedule: the step of a role that was complete last, not after `at`. All of a batch wait for it. */

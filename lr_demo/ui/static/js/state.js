@@ -10,11 +10,16 @@ function newStep(position, role, alternative, started) {
   };
 }
 
-/** A place in the tree: one target step and up to W drafted ones. */
+/**
+ * A place in the tree: one target step and up to W drafted ones. `behind`: the position after whose own step the target
+ * writes on, while that is judged; `waits`: it is not known yet whether that step stays.
+ */
 function newPosition(event, cycle) {
+  const writtenOn = event.parent_role === "target";
   return {
-    id: event.position, step: event.step, parent: event.parent ?? null,
+    id: event.position, step: event.step, parent: writtenOn ? null : event.parent ?? null,
     parentAlternative: event.parent_alternative ?? 0,
+    behind: writtenOn ? event.parent : null, waits: writtenOn,
     cycle, target: null, drafts: [], committed: null, off: false,
   };
 }
@@ -67,6 +72,13 @@ export class RunState {
     (this.ofStep[position.step] ??= []).push(position);
   }
 
+  /** A cycle begins with a position that the target has begun to write already. */
+  adopt(position) {
+    if (!position) return;
+    position.waits = false;
+    position.cycle = this.cycle;
+  }
+
   apply(event) {
     this.t = event.t;
     switch (event.type) {
@@ -75,6 +87,7 @@ export class RunState {
         break;
       case "cycle_started":
         this.cycle = event.cycle;
+        this.adopt(this.positions.get(event.position));
         break;
       case "position_opened":
         this.open(newPosition(event, this.cycle));
@@ -173,7 +186,10 @@ export class RunState {
     if (position.committed) return true;
     let at = position;
     for (;;) {
-      if (at.parent === null) return at.step >= this.answer.length;
+      if (at.parent === null) {
+        const passedOver = at.waits && this.positions.get(at.behind)?.committed?.step.role === "draft";
+        return at.step >= this.answer.length && !passedOver;
+      }
       const parent = this.positions.get(at.parent);
       if (!parent) return false;
       const leading = parent.drafts[at.parentAlternative];

@@ -18,7 +18,7 @@ function after(step, position, state) {
   const next = state.ofStep[position.step + 1] ?? [];
   const found = step.role === "draft" ? next.filter(({ parent, parentAlternative }) => parent === position.id && parentAlternative === step.alternative) : [];
   if (found.length || position.committed?.step !== step) return kept(found);
-  return next.filter(({ parent, id }) => parent === null && id > position.id).slice(0, 1); // a new cycle
+  return next.filter(({ parent, waits, id }) => parent === null && !waits && id > position.id).slice(0, 1); // a new cycle
 }
 
 const kept = (positions) => [...positions].sort((a, b) => Number(b.committed !== null) - Number(a.committed !== null) || a.id - b.id);
@@ -59,6 +59,6 @@ export function treeNodes(state, from, to) {
       after(step, position, state).forEach((child, j) => place(child, j === 0 ? at : below(column + 1, whole(child)), node.key));
     });
   };
-  for (const position of kept(state.ofStep[from] ?? [])) place(position, below(0, whole(position)), null);
+  for (const position of kept(state.ofStep[from] ?? []).filter(({ waits }) => !waits)) place(position, below(0, whole(position)), null);
   return { nodes, left, rows: 1 + Math.max(-1, ...lowest) };
 }
