@@ -19,6 +19,8 @@ class SheetRow:
     expected: Expectation
     published: float | None
     """Its speedup as others measured it."""
+    as_published: float
+    """Predicted for what they measured: there the target does not write on behind its own step while that is judged."""
     low: float
     high: float
     """Least and largest speedup where one unverified input is off by `OFF`."""
@@ -33,7 +35,9 @@ def expected_rows(sheet: CostSheet, place: Deployment, work: Work) -> list[Sheet
         spans = [(min(low, each), max(high, each)) for (low, high), each in zip(spans, speedups, strict=True)]
     told = work.published
     published = (None, told.sd, told.lr, told.lr_sd, None)
-    return [SheetRow(row, known, *span) for row, known, span in zip(rows, published, spans, strict=True)]
+    waiting = _speedups(sheet.inputs, place, work, sheet.lookahead, sheet.budget, writes_on=False)
+    parts = zip(rows, published, waiting, spans, strict=True)
+    return [SheetRow(row, known, as_published, *span) for row, known, as_published, span in parts]
 
 
 _Plan = tuple[str, Costs, Choice]
@@ -47,10 +51,13 @@ def _expected(inputs: Inputs, place: Deployment, work: Work, lookahead: int, bud
     ]
 
 
-def _speedups(inputs: Inputs, place: Deployment, work: Work, lookahead: int, budget: int) -> list[float]:
+def _speedups(
+    inputs: Inputs, place: Deployment, work: Work, lookahead: int, budget: int, *, writes_on: bool = True
+) -> list[float]:
     workload = _workload(inputs, work)
     speeds = [
-        predict(costs, workload, choice).tokens_per_s for _, costs, choice in _plans(inputs, place, lookahead, budget)
+        predict(costs, workload, replace(choice, writes_on=writes_on)).tokens_per_s
+        for _, costs, choice in _plans(inputs, place, lookahead, budget)
     ]
     return [speed / speeds[0] for speed in speeds]
 

@@ -9,7 +9,7 @@ from lr_demo.cost_sheet import OFF, expected_rows
 from lr_demo.forecast import bottleneck_words
 from lr_demo.terminal import plain
 
-_RIGHT = frozenset({"tokens/s", "× AR", "published × AR", "value"})
+_RIGHT = frozenset({"tokens/s", "× AR", "published × AR", "as published", "value"})
 
 
 def show_cost_sheet(console: Console, sheet: CostSheet) -> None:
@@ -18,7 +18,9 @@ def show_cost_sheet(console: Console, sheet: CostSheet) -> None:
         plain(f"{sheet.title}: predicted by the cost model, not measured; γ {sheet.lookahead}."), soft_wrap=True
     )
     span = f"one input off {OFF:g} ×"
-    speeds = _table("where", "workload", "scheme", "tokens/s", "× AR", span, "published × AR", "held back by")
+    speeds = _table(
+        "where", "workload", "scheme", "tokens/s", "× AR", span, "published × AR", "as published", "held back by"
+    )
     for place in sheet.deployments:
         for work in sheet.workloads:
             for row in expected_rows(sheet, place, work):
@@ -31,6 +33,7 @@ def show_cost_sheet(console: Console, sheet: CostSheet) -> None:
                     f"{expected.speedup:.2f}",
                     f"{row.low:.2f} to {row.high:.2f}",
                     "–" if row.published is None else f"{row.published:.2f}",
+                    "–" if row.published is None else f"{row.as_published:.2f}",
                     bottleneck_words(expected.bottleneck, expected.prediction.choice).partition(":")[0],
                 )
     console.print(speeds)

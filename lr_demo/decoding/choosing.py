@@ -169,7 +169,8 @@ class Chooser:
         return alone_s, costs
 
     def _choice(self, reach: Reach) -> Choice:
-        return Choice(reach.lookahead, width=reach.width, budget=self._budget)
+        """As if every verdict were waited for: the last one of an answer is, and how near that is nobody knows."""
+        return Choice(reach.lookahead, width=reach.width, budget=self._budget, writes_on=False)
 
     def _caution(self) -> float:
         """Standard deviations to stay below the mean acceptance: more the further the run is behind."""

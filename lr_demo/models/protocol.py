@@ -67,7 +67,7 @@ class Chunk:
     text: str
     finish: Finish | None = None
     origin: str = ""
-    """Where text comes from that no model wrote now, in words; the same in all chunks of a generation."""
+    """Where text comes from that no model wrote now, in words; the same up to a mark at which the request is split."""
     passes: tuple[int, ...] = ()
     """Tokens of each pass of the model behind it, in order; several in one are token-level speculation. Empty where the
     server does not tell passes apart. A pass that goes over the end of a chunk counts in both."""

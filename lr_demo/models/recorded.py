@@ -173,8 +173,8 @@ class RecordedModel(SimulatedModel):
     plain: bool = field(default=False, kw_only=True)
     """Whether it writes the plain run."""
 
-    def _origin(self, request: GenerationRequest) -> str:
-        line = self.text.next_line(self._answer(request.prompt), self.voice, plain=self.plain)
+    def _origin(self, prompt: Sequence[int], said: Sequence[int] = ()) -> str:
+        line = self.text.next_line(self._answer([*prompt, *said]), self.voice, plain=self.plain)
         return RECORDED if line is None else line.origin
 
     def what_it_writes(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:

@@ -171,9 +171,10 @@ class SimulatedModel:
             due = asyncio.get_running_loop().time() + self.request_seconds
             if self.read_seconds:
                 due += self.read_seconds * self.cache.read(request.prompt)
-            origin = self._origin(request)
+            origin = self._origin(request.prompt)
             tokens = _Upcoming(self.what_it_writes(request))
             written = 0
+            said: list[int] = []
             ids: tuple[int, ...] = ()
             passes: tuple[int, ...] = ()
             for each in self._passes(request, tokens):
@@ -185,21 +186,25 @@ class SimulatedModel:
                 written += len(passed)
                 ids += tuple(token for token, _ in passed)
                 passes += (len(passed),)
-                if finish is not None or len(ids) >= self.chunk_tokens or self._completes(passed, request.splits):
+                boundary = self._completes([token for token, _ in passed], request.splits)
+                if finish is not None or len(ids) >= self.chunk_tokens or boundary:
                     await _wait_until(due)
                     for begin, end in self._parts(ids, request.splits):
                         part, last = ids[begin:end], end == len(ids)
                         wrote = passes_between(passes, begin, end)
                         yield Chunk(part, self.words.decode(part), finish if last else None, origin, wrote)
+                        said += part
+                        if self._completes(part, request.splits):
+                            origin = self._origin(request.prompt, said)
                     ids, passes = (), ()
                 if finish is not None:
                     return
         finally:
             self.in_flight -= 1
 
-    def _completes(self, passed: Sequence[tuple[int, Finish | None]], marks: tuple[str, ...]) -> bool:
+    def _completes(self, ids: Sequence[int], marks: tuple[str, ...]) -> bool:
         """Whether one of the tokens completes a mark."""
-        return any(mark in self.words.text(token) for token, _ in passed for mark in marks)
+        return any(mark in self.words.text(token) for token in ids for mark in marks)
 
     def _parts(self, ids: tuple[int, ...], marks: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         """Where the parts of a chunk begin and end that is split behind the ids that complete a mark."""
@@ -222,8 +227,8 @@ class SimulatedModel:
         """The assistant's first turn: what has been written so far."""
         return self.words.decode(prompt).partition(ASSISTANT)[2].partition(USER)[0].partition(ASSISTANT)[0]
 
-    def _origin(self, request: GenerationRequest) -> str:
-        """Where the text of a request comes from, for `Chunk`."""
+    def _origin(self, prompt: Sequence[int], said: Sequence[int] = ()) -> str:
+        """Where the text of the step behind these comes from, for `Chunk`."""
         return ""
 
     def what_it_writes(self, request: GenerationRequest) -> Iterator[tuple[int, Finish | None]]:

@@ -106,6 +106,8 @@ class Choice:
     """M: most sequences of this run the target decodes at once."""
     drafted: bool = False
     """Whether proposals are what the draft writes; then there are no more than it has written."""
+    writes_on: bool = True
+    """Whether the target writes on behind its own step while that is judged, as the asynchronous schedule does here."""
 
     @staticmethod
     def of(settings: RunSettings, proposals: int = 0, drafted: bool = False) -> "Choice":

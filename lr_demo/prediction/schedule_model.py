@@ -41,6 +41,10 @@ class Spent:
     """Seconds in which nothing but the draft is waited for."""
     flying: float = 0.0
     """Seconds times target sequences in flight."""
+    written_on: float = 0.0
+    """Chance that the next cycle begins with a target step that was begun while this one's last was judged."""
+    begun: float = 0.0
+    """Seconds that are written of it by then, times that chance."""
 
     def add(self, other: "Spent", weight: float) -> None:
         """Add another one, so many times."""
@@ -68,6 +72,8 @@ class Machine:
     lookahead: int
     width: int
     budget: int
+    writes_on: bool = True
+    """Whether the target writes on behind its own step while that is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,13 @@ def normal_table(paths: int, positions: int, stream: int) -> tuple[tuple[float, 
     return tuple(zip(*columns, strict=True))
 
 
-def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
+def asynchronous(machine: Machine, lengths: Lengths, positions: int, begun_s: float = 0.0) -> Spent:
     """One cycle of the asynchronous schedule, in the mean over where its first rejected step is.
 
     Its first `positions` steps are followed; `lengths` go on for as many as may be drafted ahead of them.
+
+    While the root's own target step is judged, the target writes on behind it; where that stays, the step is the first
+    of the next cycle, and its time counts there. `begun_s`: for so long the first one of this cycle was written before.
 
     Until a step is decided it does not matter to those before it whether it will be rejected: so one pass over the
     cycle in which all are accepted tells the time of each place at which it may end.
@@ -121,8 +130,9 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
     flying: list[tuple[float, int, int]] = []  # work at which it ends, position, sequences
     waiting: list[int] = []
     sizes = [min(machine.budget, machine.width**k) for k in range(last + 2)]
-    now, work, alive, root, sequences = 0.0, 0.0, 1.0, 0, 0
-    drafting, draft_left, known = 0, lengths.draft_work[0], 0
+    now, work, alive, root, sequences, root_since = 0.0, 0.0, 1.0, 0, 0, 0.0
+    next_s = lengths.target_work[0] * machine.pass_s[1]  # of a first step of a cycle
+    drafting, draft_left, known = -1 if begun_s else 0, lengths.draft_work[0], 0
     tokens, total = 0.0, Spent()
     halfway = (0.0, 0.0)
 
@@ -146,7 +156,8 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
         draft_pace = machine.draft_s[draft_batch] * (machine.draft_slowed if flying else 1.0)
         draft_at = now + draft_left * draft_pace if drafting >= 0 else _NEVER
         verdict_at = max(now, decided[root])
-        at = min(target_at, draft_at, verdict_at)
+        begins_at = begun_s if now < begun_s else _NEVER
+        at = min(target_at, draft_at, verdict_at, begins_at)
         if at == _NEVER:
             break
         dt = at - now
@@ -159,17 +170,23 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
         now = at
         if at == verdict_at:  # the root moves
             rejected = max(now, max(done[root], drafted[root]) + machine.verdict_s)
+            goes_on = machine.writes_on and done[root] >= root_since
+            begun = min(rejected - done[root], next_s) if goes_on else 0.0
             ending = alive * (1 - machine.acceptance)
-            _end(total, ending, rejected, tokens + lengths.target[root], root + 1)
-            total.verdicts += ending * (rejected - now)
+            _end(total, ending, rejected - begun, tokens + lengths.target[root], root + 1)
+            total.verdicts += ending * (rejected - begun - now)
+            total.written_on += ending if begun > 0 else 0.0
+            total.begun += ending * begun
             alive *= machine.acceptance
             tokens += lengths.draft[root]
-            root += 1
+            root, root_since = root + 1, now
             if root == positions // 2:
                 halfway = (now, tokens)
             if root == positions or alive == 0:
                 break
             late = done[root] < _NEVER and drafted[root] == _NEVER
+        elif at == begins_at:
+            late = False
         elif at == draft_at:
             drafted[drafting] = now
             _decide(machine, lengths, done, drafted, decided, drafting)
@@ -186,9 +203,15 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int) -> Spent:
             _decide(machine, lengths, done, drafted, decided, ends)
             late = ends == root and drafted[root] == _NEVER
         if late:  # the draft's step comes too late: the target's is taken
-            _end(total, alive, now, tokens + lengths.target[root], root + 1)
+            _end(total, alive, max(now, begun_s), tokens + lengths.target[root], root + 1)
             return total
-        if drafting < 0 and known <= last and drafted[known] == _NEVER and known < root + machine.lookahead:
+        if (
+            now >= begun_s
+            and drafting < 0
+            and known <= last
+            and drafted[known] == _NEVER
+            and known < root + machine.lookahead
+        ):
             drafting, draft_left = known, lengths.draft_work[known]
             draft_batch = min(len(machine.draft_s) - 1, machine.width ** (known - root + 1), machine.budget)
     _go_on(total, machine.acceptance, alive, (now, tokens, root), halfway)

@@ -5,6 +5,7 @@ draft and target do not disturb each other; this goes on from there.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lr_demo.config import Schedule
@@ -143,13 +144,29 @@ def _lookahead(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> 
         lookahead=choice.lookahead,
         width=choice.width,
         budget=choice.budget,
+        writes_on=choice.writes_on,
     )
     positions = choice.lookahead + 1 if rounds else positions_followed(acceptance)
     paths = paths_followed(positions) if workload.spread else 1
+    drawn = [_lengths(costs, workload, choice, pace, machine, positions, paths, path) for path in range(paths)]
+    if rounds:
+        return _mean([synchronous(machine, lengths) for lengths in drawn])
+    fresh = _mean([asynchronous(machine, lengths, positions) for lengths in drawn])
+    if not fresh.written_on:
+        return fresh
+    begun_s = fresh.begun / fresh.written_on
+    begun = _mean([asynchronous(machine, lengths, positions, begun_s) for lengths in drawn])
+    share = fresh.written_on / (1 + fresh.written_on - begun.written_on)  # of the cycles, that begin so
     total = Spent()
-    for path in range(paths):
-        lengths = _lengths(costs, workload, choice, pace, machine, positions, paths, path)
-        total.add(synchronous(machine, lengths) if rounds else asynchronous(machine, lengths, positions), 1 / paths)
+    total.add(fresh, 1 - share)
+    total.add(begun, share)
+    return total
+
+
+def _mean(cycles: Sequence[Spent]) -> Spent:
+    total = Spent()
+    for each in cycles:
+        total.add(each, 1 / len(cycles))
     return total
 
 

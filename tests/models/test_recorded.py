@@ -4,7 +4,7 @@ import pytest
 
 from lr_demo.config import Mode, VerifierKind
 from lr_demo.errors import TraceError
-from lr_demo.events import Outcome, StepFinished, Verdict
+from lr_demo.events import Outcome, Role, StepFinished, Verdict
 from lr_demo.models.recorded import RecordedText
 from lr_demo.models.story import Voice
 from lr_demo.run_state import StepKey
@@ -25,6 +25,13 @@ def test_the_recorded_answer_comes_out_whatever_the_lookahead(recording: Recordi
     assert len(again.state.answer) == len(recording.text.answer)
     for step, both in zip(again.state.answer, recording.text.answer, strict=True):
         assert again.state.steps[step.key].text in {each.text for each in both.values()}
+    told = {StepKey(e.position, e.role, e.alternative): e.origin for e in again.events if isinstance(e, StepFinished)}
+    before = ""
+    for step in again.state.answer:
+        line = recording.text.next_line(before, Voice.TARGET if step.key.role is Role.TARGET else Voice.DRAFT)
+        assert line is not None
+        assert told[step.key] == line.origin
+        before += again.state.steps[step.key].text
     origins = [event.origin or "" for event in again.events if isinstance(event, StepFinished)]
     assert all(origin == "recorded" or origin.startswith("filled in: step ") for origin in origins)
     assert late or origins.count("recorded") > len(origins) / 2
