@@ -4,12 +4,13 @@ import pytest
 
 from lr_demo.config import Mode, VerifierKind
 from lr_demo.errors import TraceError
-from lr_demo.events import Outcome, Role, StepFinished, Verdict
+from lr_demo.events import Event, Outcome, Role, RunStarted, StepFinished, Verdict
 from lr_demo.models.recorded import RecordedText
-from lr_demo.models.story import Voice
-from lr_demo.run_state import StepKey
+from lr_demo.models.story import SeededStory, Voice
+from lr_demo.run_state import StepKey, fold
 from lr_demo.runs.recordings import ASSETS, Recording, recordings
 from lr_demo.runs.traces import read_trace
+from tests.decoding.scene import Scene
 from tests.replaying import EGGS, PROFILE, replay, settings
 
 LOOKAHEAD = settings(Mode.LOOKAHEAD, lookahead=4)
@@ -113,3 +114,27 @@ def test_every_mode_that_is_offered_runs_to_the_end_of_the_answer() -> None:
     for mode in (Mode.AUTO, Mode.SPECULATIVE):
         state = replay(settings(mode)).state
         assert state.steps[StepKey(*state.answer[-1].key)].finish == "end_of_sequence"
+
+
+def test_a_step_that_the_target_began_behind_its_own_is_found_behind_that() -> None:
+    story = SeededStory(10, 20, acceptance=0.5, identical=0.0, seed=3)
+    scene = Scene(story, verdict_s=0.05)
+    run, alone = (as_recorded(scene, mode) for mode in (Mode.LOOKAHEAD, Mode.AUTOREGRESSIVE))
+    state = fold(run)
+    assert any(state.positions[step.key.position].parent_role is Role.TARGET for step in state.answer)
+    text = RecordedText.of(run, alone)
+    before = ""
+    for step in state.answer:
+        line = text.next_line(before, Voice.TARGET if step.key.role is Role.TARGET else Voice.DRAFT)
+        assert line is not None
+        assert (line.step.text, line.origin) == (state.steps[step.key].text, "recorded")
+        before += line.step.text
+
+
+def as_recorded(scene: Scene, mode: Mode) -> list[Event]:
+    """The events of a run as a trace has them."""
+    plan = settings(mode, lookahead=3)
+    started = RunStarted(
+        prompt="How many?", mode=mode, profile="", settings={}, models={"target": "one"}, started_at="2026-11-29"
+    )
+    return [started, *scene.run(plan).events]
