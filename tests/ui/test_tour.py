@@ -8,6 +8,7 @@ from lr_demo.config import Mode, SimulatedSpeculation
 from lr_demo.errors import TraceError, UserError
 from lr_demo.events import (
     Event,
+    PositionOpened,
     Role,
     RunFinished,
     RunStarted,
@@ -199,3 +200,13 @@ def test_a_run_whose_server_does_not_tell_passes_has_none_of_them(tmp_path: Path
     found = stages(record(tmp_path, "passes2", settings=plan))
     assert not of_kind(found, StageKind.PASS)
     assert len(of_kind(found, StageKind.OUTCOME)) > 3
+
+
+def test_it_is_told_once_that_the_target_goes_on_behind_its_own_step(tmp_path: Path) -> None:
+    scene = Scene(SeededStory(10, 20, acceptance=0.5, identical=0.0, seed=3), verdict_s=0.05)
+    events = record(tmp_path, "onward1", scene=scene)
+    opened = [event for event in events if isinstance(event, PositionOpened) and event.parent_role is Role.TARGET]
+    assert len(opened) > 1
+    told = [stage for stage in stages(events) if stage.text.startswith("Writing on:")]
+    assert [(stage.kind, stage.position) for stage in told] == [(StageKind.EXPANSION, opened[0].position)]
+    assert f"with step {opened[0].step + 1}" in told[0].text
