@@ -151,16 +151,16 @@ async def write_steps(
                 async for chunk in chunks:
                     token()
                     written += chunk.token_ids
-                    boundary = completes(step.text + chunk.text, len(step.text))
-                    if not boundary and heard is not None:
-                        heard(chunk)
-                    step.take(chunk)
-                    if not boundary and chunk.finish is None:
-                        continue
                     left = answer_left - len(written)
+                    boundary = completes(step.text + chunk.text, len(step.text))
                     used_up = chunk.finish is Finish.LENGTH and len(written) == request.max_tokens
-                    if not boundary and used_up and left and step.tokens < step_cap:
-                        break
+                    room = left and step.tokens + len(chunk.token_ids) < step_cap
+                    goes_on = not boundary and (chunk.finish is None or (used_up and room))
+                    if goes_on and heard is not None:
+                        heard(chunk if chunk.finish is None else replace(chunk, finish=None))
+                    step.take(chunk)
+                    if goes_on:
+                        continue
                     at_limit = StepFinish.STEP_CAP if left else StepFinish.TOKEN_LIMIT
                     why = step_finish(chunk.finish, at_limit) if chunk.finish and not boundary else StepFinish.BOUNDARY
                     following = then(step.finished(why))

@@ -85,6 +85,10 @@ class Writing:
         """
         answer_left, step_cap = self._settings.max_tokens - tokens_before, self._settings.step_cap
 
+        def came(done: Step) -> Following | None:
+            self._patience.progress()
+            return then(done)
+
         async def attempt() -> bool:
             request = GenerationRequest(
                 prompt=Prefix(self.text_ids, beyond()),
@@ -101,7 +105,7 @@ class Writing:
                 self._segmenter.completes,
                 answer_left=answer_left,
                 step_cap=step_cap,
-                then=then,
+                then=came,
             )
 
         return await self._patience.of(attempt)
