@@ -75,7 +75,7 @@ def test_what_the_target_writes_behind_its_own_step_joins_the_next_cycle_or_is_g
     for event in (lost[0], next(event for event in opened if event.position in kept)):
         scrub(page, event.t + 0.02)
         card = page.locator(f"{RIGHT} .card[data-position='{event.position}']")
-        expect(card.locator(".note")).to_have_text("in case the target’s own step stays")
+        expect(card.locator(".note")).to_have_text("if corrected")
         assert event.parent is not None
         expect(cycle_with(page, event.position)).to_have_attribute("data-cycle", str(cycle_of(state, event.parent) + 1))
     scrub(page, state.t)

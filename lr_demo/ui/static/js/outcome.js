@@ -65,7 +65,7 @@ function undecided(position, plain) {
   const writing = target && target.ended === null;
   if (has("writing")) return { kind: target && !writing ? "forDraft" : "drafting", note: "", verdict: null };
   if (has("complete")) return { kind: writing ? "expanding" : "forTarget", note: "", verdict: null };
-  if (target) return { kind: plain ? "writing" : "targetWriting", note: plain ? "" : position.waits ? "in case the target’s own step stays" : "ahead of the draft", verdict: null };
+  if (target) return { kind: plain ? "writing" : "targetWriting", note: plain ? "" : position.waits ? "if corrected" : "ahead of the draft", verdict: null };
   return { kind: "waiting", note: "", verdict: null };
 }
 
