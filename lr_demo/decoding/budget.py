@@ -183,16 +183,14 @@ class Share:
     def may_go_on(self) -> bool:
         """Whether it pays that the root's sequence goes on behind its own step while that is judged.
 
-        It is of use where the drafted step is rejected.
+        It is of use where the drafted step is rejected. The verdict counts as the sequence that the root had: the judge
+        may be on the same server, and what holds it up holds up the root.
         """
         budget = self._budget
         if budget.crowded:
             return False
-        if budget.cost is None or budget.in_flight <= 1:
-            return True
-        growth = budget.cost.growth(budget.in_flight - 1, _now())
-        use = 1 - self._acceptance.rate
-        return growth is None or use > (budget.worth - self._use(self._root)) * growth
+        growth = None if budget.cost is None else budget.cost.growth(budget.in_flight, _now())
+        return growth is None or 1 - self._acceptance.rate > budget.worth * growth
 
     def advance(self, root: int) -> None:
         """The root is now at this step: its expansion comes before all that are ahead of it."""

@@ -81,23 +81,26 @@ def test_a_step_goes_on_in_another_request_where_the_first_is_used_up_and_none_i
 
 
 def test_it_pays_where_a_rejection_is_likely_enough_for_what_a_sequence_more_costs() -> None:
-    assert may_go_on(accepted=0)
-    assert not may_go_on(accepted=20)
+    assert may_go_on(accepted=0, second=1.2)
+    assert not may_go_on(accepted=20, second=1.2)
+    assert not may_go_on(accepted=0, second=4.0)
+    assert may_go_on(accepted=0, second=1.2, ahead=False)
+    assert not may_go_on(accepted=0, second=4.0, ahead=False), "it would hold up the verdict"
 
 
-def may_go_on(accepted: int) -> bool:
-    """Whether the root's sequence may go on beside one ahead, where two take 1.5 times as long as one."""
+def may_go_on(accepted: int, second: float, *, ahead: bool = True) -> bool:
+    """Whether the root's sequence may go on, where two take `second` times as long as one; `ahead`: beside another."""
 
     async def ask() -> bool:
         cost = BatchCost()
-        for n, seconds in ((1, 1.0), (2, 1.5)):
+        for n, seconds in ((1, 1.0), (2, second)):
             for _ in range(KNOWN_PASSES + 1):
                 cost.add(n, seconds, 0.0)
         with Budget(8, cost).join(RunSettings(parallel_budget=8)) as share:
             for step in range(accepted):
                 assert share.listener is not None
                 share.listener(StepCommitted(position=step, role=Role.DRAFT, outcome=How.ACCEPTED, step=step, tokens=1))
-            for step in (0, 1):
+            for step in (0, 1) if ahead else (0,):
                 share.request(step, lambda: True)
             return share.may_go_on()
 
