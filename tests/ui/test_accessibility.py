@@ -11,7 +11,7 @@ from lr_demo.ui.offline_page import offline_page
 from tests.runs.simulated_profile import slow_profile
 from tests.ui.recorded import record_race
 from tests.ui.site import serving
-from tests.ui.test_live_page import LEFT, open_advanced, run, settled, visit
+from tests.ui.test_live_page import LEFT, RIGHT, open_advanced, run, settled, visit
 from tests.ui.test_offline_page import race_of
 from tests.ui.test_saving import SAVE
 
@@ -160,6 +160,23 @@ def test_tab_goes_through_the_page_in_reading_order_and_shows_where_it_is(page: 
     whole = "\n".join(reached)
     for control in ("Live", "Learn", "ll-run", "replay", "save", "scroll"):
         assert control in whole, f"{control} is not reached by Tab:\n{whole}"
+
+
+def test_the_way_to_the_end_keeps_the_focus_after_it_has_been_taken(page: Page, site: str, traces: Path) -> None:
+    record_race(traces, "jump1")
+    visit(page, f"{site}/?race=jump1")
+    settled(page)
+    lane, follow = page.locator(f"{RIGHT} .scroll"), page.locator(f"{RIGHT} .jump")
+    expect(lane).not_to_have_js_property("scrollTop", 0)  # at its end
+    lane.focus()
+    page.keyboard.press("Home")
+    expect(lane).to_have_js_property("scrollTop", 0)  # it is on its way for a moment
+    expect(follow).to_be_visible()
+    follow.focus()
+    page.keyboard.press("Enter")
+    expect(follow).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(follow).to_be_hidden()
 
 
 def test_the_end_of_a_run_is_said_to_screen_readers(page: Page, site: str, traces: Path) -> None:

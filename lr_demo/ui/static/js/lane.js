@@ -14,7 +14,7 @@ export class Lane {
     this.empty = el("p.empty");
     this.list = el("div.cards");
     this.body = el("div.scroll", { tabindex: "0", role: "region", "aria-label": `${label}: steps` }, this.empty, this.list);
-    this.jump = el("button.jump", { type: "button", hidden: true, onclick: () => this.follow() }, "↓ follow");
+    this.jump = el("button.jump.gone", { type: "button", onclick: () => this.follow() }, "↓ follow");
     this.node = el("div.lanebody", {}, this.body, this.jump);
     this.body.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.touched = -Infinity;
@@ -37,7 +37,7 @@ export class Lane {
     this.page = null;
     this.list.replaceChildren();
     this.following = true;
-    show(this.jump, false);
+    this.jump.classList.add("gone");
     show(this.empty, true);
   }
 
@@ -243,18 +243,18 @@ export class Lane {
     const near = scrollHeight - scrollTop - clientHeight < NEAR_END;
     if (near === this.following) return;
     this.following = near;
-    show(this.jump, !near);
+    this.jump.classList.toggle("gone", near);
   }
 
   /** No longer follows: something earlier is looked at. */
   stay() {
     this.following = false;
-    show(this.jump, true);
+    this.jump.classList.remove("gone");
   }
 
   follow() {
     this.following = true;
-    show(this.jump, false);
+    this.jump.classList.add("gone");
     this.toEnd();
   }
 

@@ -13,14 +13,14 @@ export class LogPanel {
     this.title = el("h3");
     this.note = el("span.hint");
     this.lines = el("div.lines", { role: "log", tabindex: "0", "aria-live": "off" });
-    this.newest = el("button.jump", { type: "button", hidden: true, onclick: () => this.toEnd() }, "↓ newest lines");
+    this.newest = el("button.jump.gone", { type: "button", onclick: () => this.toEnd() }, "↓ newest lines");
     const close = el("button.quiet", { type: "button", onclick: onClose }, "Close");
     this.node = el(
       "section.panel.log", { hidden: true },
       el("div.row", {}, this.title, this.note, el("span.push"), close),
       el("div.frame", {}, this.lines, this.newest),
     );
-    this.lines.addEventListener("scroll", () => show(this.newest, !this.atEnd()));
+    this.lines.addEventListener("scroll", () => this.newest.classList.toggle("gone", this.atEnd()));
     this.node.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
   }
 
@@ -51,7 +51,7 @@ export class LogPanel {
     this.stream = null;
     this.server = null;
     this.lines.replaceChildren();
-    show(this.newest, false);
+    this.newest.classList.add("gone");
     show(this.node, false);
   }
 
@@ -65,7 +65,7 @@ export class LogPanel {
     setText(this.note, fresh && !lines.length ? "No line yet." : "");
     while (this.lines.childElementCount > MOST_LINES) this.lines.firstElementChild.remove();
     if (follow) this.toEnd();
-    else show(this.newest, true);
+    else this.newest.classList.remove("gone");
   }
 
   atEnd() {
@@ -74,6 +74,6 @@ export class LogPanel {
 
   toEnd() {
     this.lines.scrollTop = this.lines.scrollHeight;
-    show(this.newest, false);
+    this.newest.classList.add("gone");
   }
 }
