@@ -2,7 +2,9 @@
 
 `python -m lr_demo.benchmark.problems PROBLEMS.jsonl --profile cpu` takes lines with `question` and `answer`. One
 run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike, and
-a run of one token with each before: whichever came first would read the prompt for all.
+a run of one token with each before: whichever came first would read the prompt for all. A scheme whose token proposals
+the profile's target does not make runs on a copy of the profile that does, after the others, beside plain decoding of
+its own.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 
-from lr_demo.benchmark.schemes import SETTINGS, Scheme, why_not
+from lr_demo.benchmark.schemes import SETTINGS, Scheme, by_profile
 from lr_demo.cli.program import run_program
 from lr_demo.config import RunSettings, load_profile, parse_settings
 from lr_demo.errors import ConfigError
@@ -67,6 +69,7 @@ class Totals(BaseModel):
     """One scheme over its problems."""
 
     scheme: Scheme
+    profile: str
     problems: int
     right: int
     unfinished: int
@@ -75,7 +78,7 @@ class Totals(BaseModel):
     tokens_per_s: float | None
     """Tokens of all answers over the seconds of all runs."""
     speedup: float | None
-    """Over plain decoding, on the problems that both have solved or tried."""
+    """Over plain decoding on the same profile, on the problems that both have solved or tried."""
     tokens_per_pass: float | None
     """Tokens of a pass of the target that had proposals, its own among them; None where nothing was proposed."""
     verdict_s: float | None
@@ -87,15 +90,18 @@ class Totals(BaseModel):
 
 
 def totals(rows: Iterable[Row]) -> list[Totals]:
-    """Each scheme's figures, in the order of the schemes' first rows."""
-    by_scheme: dict[Scheme, dict[str, Row]] = {}
+    """Each scheme's figures, profile by profile, in the order of their first rows."""
+    by_profile: dict[str, dict[Scheme, dict[str, Row]]] = {}
     for row in rows:
-        by_scheme.setdefault(row.scheme, {})[row.question] = row
-    plain = by_scheme.get(Scheme.AR, {})
-    return [_total(scheme, solved, plain) for scheme, solved in by_scheme.items()]
+        by_profile.setdefault(row.summary.profile, {}).setdefault(row.scheme, {})[row.question] = row
+    return [
+        _total(scheme, profile, solved, by_scheme.get(Scheme.AR, {}))
+        for profile, by_scheme in by_profile.items()
+        for scheme, solved in by_scheme.items()
+    ]
 
 
-def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Totals:
+def _total(scheme: Scheme, profile: str, solved: dict[str, Row], plain: dict[str, Row]) -> Totals:
     summaries = [row.summary for row in solved.values()]
     compared = sum(each.accepted + each.corrected for each in summaries)
     verdicts = [each.verdict_latency_p50_s for each in summaries if each.verdict_latency_p50_s is not None]
@@ -104,6 +110,7 @@ def _total(scheme: Scheme, solved: dict[str, Row], plain: dict[str, Row]) -> Tot
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
     return Totals(
         scheme=scheme,
+        profile=profile,
         problems=len(solved),
         right=sum(row.right for row in solved.values()),
         unfinished=sum(each.status is not RunStatus.FINISHED for each in summaries),
@@ -131,24 +138,18 @@ def _rate(summaries: Iterable[Summary]) -> float | None:
 
 
 def as_table(results: list[Totals], title: str = "", box: Box = HEAVY_HEAD) -> Table:
-    """The comparison, a line for each scheme."""
+    """The comparison, a line for each scheme; the profile is named where there are several."""
     table = Table(title=title or None, box=box)
-    for column in (
-        "scheme",
-        "right",
-        "unfinished",
-        "acceptance",
-        "tokens/s",
-        "× plain",
-        "tokens a pass",
-        "verdict s",
-        "same answer",
-        "wasted draft",
-        "target",
-    ):
-        table.add_column(column, justify="left" if column == "scheme" else "right")
+    several = len({each.profile for each in results}) > 1
+    left = ["profile", "scheme"] if several else ["scheme"]
+    right = ["right", "unfinished", "acceptance", "tokens/s", "× plain", "tokens a pass", "verdict s", "same answer"]
+    for column in left:
+        table.add_column(column)
+    for column in (*right, "wasted draft", "target"):
+        table.add_column(column, justify="right")
     for each in results:
         table.add_row(
+            *([each.profile] if several else []),
             each.scheme,
             f"{each.right} of {each.problems}",
             str(each.unfinished),
@@ -263,19 +264,20 @@ def compare(
     ] = None,
 ) -> None:
     """Solve problems with several schemes and compare them."""
-    chosen = load_profile(profile)
+    base = load_profile(profile)
     common = {"lookahead": lookahead, "temperature": temperature, "seed": seed, "max_tokens": max_tokens}
-    settings = {each: parse_settings(chosen.defaults, {**common, **SETTINGS[each]}) for each in scheme or _USUAL}
-    for each in settings:
-        if reason := why_not(chosen, each):
-            raise ConfigError(f"--scheme {each}: {reason}")
     asked = read_lines(problems, Problem)[:count]
     questions = {problem.question for problem in asked}
     earlier = read_lines(rows, Row) if rows is not None and rows.exists() else []
-    kept = [row for row in earlier if row.question in questions and row.repeats(chosen.name, settings)]
-    with RunManager(chosen) as manager:
-        asyncio.run(_solve_all(manager, asked, settings, kept, rows))
-    table_console().print(as_table(totals(kept), f"{len(asked)} problems of {problems.name}, profile {chosen.name}"))
+    kept: list[Row] = []
+    for chosen, schemes in by_profile(base, scheme or _USUAL):
+        settings = {each: parse_settings(chosen.defaults, {**common, **SETTINGS[each]}) for each in schemes}
+        done = [row for row in earlier if row.question in questions and row.repeats(chosen.name, settings)]
+        if len({(row.question, row.scheme) for row in done}) < len(asked) * len(schemes):
+            with RunManager(chosen) as manager:
+                asyncio.run(_solve_all(manager, asked, settings, done, rows))
+        kept += done
+    table_console().print(as_table(totals(kept), f"{len(asked)} problems of {problems.name}, profile {base.name}"))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from lr_demo.benchmark.problems import Problem, Row, Totals, graded, read_prompt, run_to_end, totals
-from lr_demo.benchmark.schemes import SETTINGS, Scheme, why_not
+from lr_demo.benchmark.schemes import SETTINGS, Scheme, by_profile, variant
 from lr_demo.config import Profile, RunSettings, parse_settings
-from lr_demo.errors import ServingError
+from lr_demo.errors import ConfigError, ServingError
 from lr_demo.events import RunStatus
 from lr_demo.runs.manager import RunManager
 from lr_demo.terminal import plain, show_fleet
 
-COMPARED = ("sd-drafted", "lr-judge", "lr-sd-ngram", "lr-sd-drafted", "auto")
-"""Schemes that are compared with plain decoding, those of other releases too."""
+COMPARED = (
+    Scheme.SD_DRAFTED,
+    Scheme.SD_DRAFT_MODEL,
+    Scheme.LR_JUDGE,
+    Scheme.LR_SD_NGRAM,
+    Scheme.LR_SD_DRAFTED,
+    Scheme.AUTO,
+)
+"""Schemes that are compared with plain decoding."""
 
 
 @dataclass
@@ -36,27 +43,39 @@ class RealModels:
     """Of all answers."""
 
     def totals(self) -> dict[str, Totals]:
-        """By scheme."""
-        return {each.scheme: each for each in totals(self.rows)}
+        """By scheme; plain decoding as the profile itself ran it."""
+        found: dict[str, Totals] = {}
+        for each in totals(self.rows):
+            found.setdefault(each.scheme, each)
+        return found
 
 
 def measure_models(profile: Profile, problems: Sequence[Problem], max_tokens: int, console: Console) -> RealModels:
-    """Every scheme that the profile can run, on every problem; the console is told how it goes.
+    """Every scheme that the profile or a copy with other token proposals can run, on every problem; the console is told
+    how it goes.
 
     Raises:
-        ServingError: the servers did not come up.
+        ServingError: the profile's own servers did not come up.
     """
     found = RealModels(profile.name)
+    schemes = [Scheme.AR]
     for scheme in COMPARED:
-        reason = why_not(profile, scheme)
-        if reason is not None:
-            found.why_not[scheme] = reason
-    schemes = [Scheme.AR, *(Scheme(scheme) for scheme in COMPARED if scheme not in found.why_not)]
-    common = {"max_tokens": max_tokens, "seed": 1}
-    settings = {scheme: parse_settings(profile.defaults, {**common, **SETTINGS[scheme]}) for scheme in schemes}
-    began = time.monotonic()
-    with RunManager(profile) as manager:
-        asyncio.run(_measure(manager, problems, settings, found, began, console))
+        try:
+            variant(profile, scheme)
+            schemes.append(scheme)
+        except ConfigError as error:
+            found.why_not[scheme] = str(error)
+    for chosen, its in by_profile(profile, schemes):
+        common = {"max_tokens": max_tokens, "seed": 1}
+        settings = {scheme: parse_settings(chosen.defaults, {**common, **SETTINGS[scheme]}) for scheme in its}
+        began = time.monotonic()
+        try:
+            with RunManager(chosen) as manager:
+                asyncio.run(_measure(manager, problems, settings, found, began, console))
+        except ServingError as error:
+            if chosen is profile:
+                raise
+            found.why_not |= dict.fromkeys(its[1:], str(error))
     return found
 
 
@@ -71,7 +90,8 @@ async def _measure(
     await show_fleet(console, manager.follow_fleet())
     if manager.fleet_error is not None:
         raise ServingError(manager.fleet_error)
-    found.ready_s = time.monotonic() - began
+    if found.ready_s is None:
+        found.ready_s = time.monotonic() - began
     for problem in problems:
         await read_prompt(manager, problem.question, settings.values())
         for scheme, chosen in settings.items():
@@ -84,7 +104,8 @@ async def _measure(
             summary = row.summary
             if summary.status is not RunStatus.FINISHED:
                 found.why_not[scheme] = f"a run {summary.status}: {summary.reason}"
-                found.rows = [other for other in found.rows if other.scheme is not scheme]
+                failed = (scheme, summary.profile)
+                found.rows = [other for other in found.rows if (other.scheme, other.summary.profile) != failed]
                 continue
             found.rows.append(row)
             found.cpu_s += cpu_s

@@ -1,17 +1,23 @@
-"""The schemes that are compared: what each sets, and whether a profile can run it."""
+"""The schemes that are compared: what each sets, and which profile can run it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+from pydantic import ValidationError
 
 from lr_demo.config import (
     DraftedSpeculation,
+    DraftModelSpeculation,
     EndpointServer,
     Mode,
     Profile,
     Proposals,
     SimulatedSpeculation,
     VerifierKind,
+    VllmServer,
     parse_settings,
 )
+from lr_demo.errors import ConfigError
 
 
 class Scheme(StrEnum):
@@ -59,16 +65,13 @@ _METHOD = {
 """Where a scheme's token proposals come from, as a server's `speculation.method`."""
 
 
-def why_not(profile: Profile, scheme: str) -> str | None:
+def why_not(profile: Profile, scheme: Scheme) -> str | None:
     """Why a profile cannot run a scheme, for people; None where it can, or where nobody knows: of a server that is not
     ours, and of a simulated one, it is not known where its proposals come from."""
-    if scheme not in set(Scheme):
-        return f"this release has no scheme {scheme}"
-    wanted = Scheme(scheme)
-    missing = profile.missing_for(parse_settings(profile.defaults, SETTINGS[wanted]))
+    missing = profile.missing_for(parse_settings(profile.defaults, SETTINGS[scheme]))
     if missing:
         return f"profile {profile.name} lacks {' and '.join(missing)}"
-    method = _METHOD.get(wanted)
+    method = _METHOD.get(scheme)
     server = profile.servers[profile.roles.speculative_target or profile.roles.target]
     if method is None or isinstance(server, EndpointServer) or server.speculation is None:
         return None
@@ -79,3 +82,52 @@ def why_not(profile: Profile, scheme: str) -> str | None:
     if has == method or either or isinstance(server.speculation, SimulatedSpeculation):
         return None
     return f"the speculative target of profile {profile.name} proposes tokens by {has}, not by {method}"
+
+
+def variant(profile: Profile, scheme: Scheme) -> Profile:
+    """The profile where it can run the scheme, else a copy of it, by another name, whose target has the scheme's
+    token proposals.
+
+    Raises:
+        ConfigError: there can be no such copy; says why the profile itself cannot run the scheme.
+    """
+    reason = why_not(profile, scheme)
+    if reason is None:
+        return profile
+    name, method = profile.roles.speculative_target, _METHOD.get(scheme)
+    server = profile.servers.get(name or "")
+    if not isinstance(server, VllmServer) or not isinstance(server.speculation, DraftedSpeculation):
+        raise ConfigError(reason)
+    copy = profile.model_dump()
+    if method == "ngram":
+        copy["servers"][name]["speculation"]["ngram_tokens"] = DraftedSpeculation(method="drafted").ngram_tokens
+    else:
+        draft = profile.servers[profile.roles.draft or ""]
+        if draft.vocabulary != server.vocabulary:
+            raise ConfigError(f"{reason}, and its draft {draft.model} has another tokenizer than {server.model}")
+        # a target that takes drafted steps decodes plainly too; any other has to be a second server
+        copy["servers"][name]["speculation"] = None
+        speculation = DraftModelSpeculation(method="draft_model", model=draft.model)
+        copy["servers"]["speculative"] = {**copy["servers"][name], "speculation": speculation.model_dump()}
+        copy["roles"]["speculative_target"] = "speculative"
+    try:
+        return Profile.model_validate({**copy, "name": f"{profile.name}-{str(method).replace('_', '-')}"})
+    except ValidationError as error:
+        raise ConfigError(f"{reason}, and a copy that could has no room: {error.errors()[0]['msg']}") from None
+
+
+def by_profile(profile: Profile, schemes: Iterable[Scheme]) -> list[tuple[Profile, list[Scheme]]]:
+    """Which profile runs which schemes: the profile itself first, then its variants, each with plain decoding too where
+    that is asked for, since only what ran on the same servers is compared.
+
+    Raises:
+        ConfigError: no variant of the profile can run one of them.
+    """
+    wanted = list(schemes)
+    groups: dict[str, tuple[Profile, list[Scheme]]] = {}
+    for scheme in wanted:
+        one = variant(profile, scheme)
+        _, chosen = groups.setdefault(one.name, (one, [Scheme.AR] if Scheme.AR in wanted else []))
+        if scheme not in chosen:
+            chosen.append(scheme)
+    return sorted(groups.values(), key=lambda group: group[0] is not profile)
