@@ -19,8 +19,8 @@ REQUIREMENTS := requirements-app.txt requirements-dev.txt $(if $(filter gpu,$(HA
 help:
 	@echo "make demo    install what is missing, then start the application on http://127.0.0.1:$(PORT)"
 	@echo "make setup   install into $(VENV) (for $(HARDWARE))"
-	@echo "make test    checks and all tests"
 	@echo "make check   ruff and mypy"
+	@echo "make test    all tests, these checks among them"
 	@echo "make bench   what the orchestration costs and the schemes gain here: minutes; BENCH=--no-models, --help …"
 	@echo "make clean   remove $(VENV)"
 
@@ -34,7 +34,7 @@ $(STAMP): $(REQUIREMENTS) scripts/install.py
 demo: setup
 	@$(BIN)/python app.py --port $(PORT) $(if $(PROFILE),--profile $(PROFILE))
 
-test: check
+test: setup
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup

@@ -44,8 +44,9 @@ class Lookahead:
     """Decodes one prompt with a target, a draft and a verifier.
 
     Asynchronous: a position's target step and drafted steps start as soon as its prefix is known, and
-    a verdict as soon as both sides of it are complete. Synchronous: rounds of drafting γ steps,
-    expanding all of them in one batch, and judging.
+    a verdict as soon as both sides of it are complete. Synchronous: rounds of drafting γ steps and
+    expanding all of them in one batch; a round is over when the root is behind the drafted steps or at a
+    rejected one, whatever its batch still writes.
     """
 
     def __init__(
@@ -324,15 +325,9 @@ class Lookahead:
         self._expand_if_drafted()
 
     def _target_complete(self, position: Position) -> None:
-        if self._synchronous and not self._batch_complete():
-            return
-        for place in list(self._root.subtree()) if self._synchronous and self._root else [position]:
-            for drafted in place.drafted:
-                self._judge(drafted)
+        for drafted in position.drafted:
+            self._judge(drafted)
         self._resolve()
-
-    def _batch_complete(self) -> bool:
-        return self._root is not None and all(position.target is not None for position in self._root.subtree())
 
     def _judge(self, drafted: Drafted) -> None:
         """Give the verdict, or ask for it, once both sides are complete."""
@@ -401,8 +396,6 @@ class Lookahead:
     def _resolve(self) -> None:
         """Move the root as far as the verdicts decide."""
         while (root := self._root) is not None and root.target is not None:
-            if self._synchronous and not self._batch_complete():
-                return
             chosen = None
             for drafted in root.drafted:
                 if drafted.accepted is None and drafted.step is None:

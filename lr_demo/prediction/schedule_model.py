@@ -219,38 +219,67 @@ def asynchronous(machine: Machine, lengths: Lengths, positions: int, begun_s: fl
 
 
 def synchronous(machine: Machine, lengths: Lengths) -> Spent:
-    """One round of the synchronous schedule: draft γ steps, expand all γ + 1 positions in one batch, judge."""
+    """One round of the synchronous schedule, in the mean over where its first rejected step is.
+
+    γ steps are drafted, then all γ + 1 positions are expanded in one batch; with the first reject, or with the step
+    behind the last drafted one, the round is over.
+    """
     gamma, width = machine.lookahead, machine.width
     total = Spent()
     for k in range(gamma):
         total.draft += lengths.draft_work[k] * machine.draft_s[min(len(machine.draft_s) - 1, width ** (k + 1))]
-    sequences = [work for k in range(gamma + 1) for work in [lengths.target_work[k]] * width**k]
-    for begin in range(0, len(sequences), machine.budget):
-        _batch(total, machine, sorted(sequences[begin : begin + machine.budget]))
-    needs = 1 - machine.identical * machine.acceptance if gamma == 1 else 1.0
-    total.verdicts = machine.verdict_s * needs
-    total.seconds = total.draft + total.writing + total.batch + total.verdicts
+    total.seconds = total.draft
+    batch = _Batch(machine, lengths.target_work[: gamma + 1])
+    written = longest = resolved = 0.0
     alive = 1.0
-    for k in range(gamma):
-        total.tokens += alive * ((1 - machine.acceptance) * lengths.target[k] + machine.acceptance * lengths.draft[k])
+    for k in range(gamma + 1):
+        last = k == gamma
+        written, longest = max(written, batch.ends[k]), max(longest, lengths.target_work[k])
+        ends = max(resolved, batch.ends[k] + (0.0 if last else machine.verdict_s))
+        chance = alive if last else alive * (1 - machine.acceptance)
+        alone = longest * machine.pass_s[1]
+        total.seconds += chance * ends
+        total.writing += chance * alone
+        total.batch += chance * (written - alone)
+        total.verdicts += chance * (ends - written)
+        total.flying += chance * batch.flying(ends)
+        total.tokens += chance * lengths.target[k]
         total.steps += alive
-        alive *= machine.acceptance
-    total.tokens += alive * lengths.target[gamma]
-    total.steps += alive
+        if not last:
+            alive *= machine.acceptance
+            total.tokens += alive * lengths.draft[k]
+            resolved = max(resolved, batch.ends[k] + (machine.verdict_s if lengths.judged[k] else 0.0))
     return total
 
 
-def _batch(total: Spent, machine: Machine, lengths: list[float]) -> None:
-    """Sequences that begin together; the batch shrinks as they end, and lasts as long as the longest."""
-    before = 0.0
-    for index, length in enumerate(lengths):
-        n = len(lengths) - index
-        seconds = (length - before) * machine.pass_s[min(n, len(machine.pass_s) - 1)]
-        alone = (length - before) * machine.pass_s[1]
-        total.writing += alone
-        total.batch += seconds - alone
-        total.flying += seconds * n
-        before = length
+class _Batch:
+    """Sequences that begin together, as far as there is room; the batch shrinks as they end."""
+
+    def __init__(self, machine: Machine, work: Sequence[float]) -> None:
+        self.ends = [0.0] * len(work)
+        """Seconds after which each position is expanded."""
+        self._parts: list[tuple[float, float, int]] = []
+        """From when to when how many sequences were in flight."""
+        sizes = [min(machine.budget, machine.width**k) for k in range(len(work))]
+        waiting, flying = list(range(len(work))), list[tuple[float, int]]()
+        now = done = 0.0
+        sequences = 0
+        while waiting or flying:
+            while waiting and (sequences + sizes[waiting[0]] <= machine.budget or not flying):
+                position = waiting.pop(0)
+                sequences += sizes[position]
+                flying.append((done + work[position], position))
+            until, position = min(flying)
+            seconds = (until - done) * machine.pass_s[min(sequences, len(machine.pass_s) - 1)]
+            self._parts.append((now, now + seconds, sequences))
+            now, done = now + seconds, until
+            self.ends[position] = now
+            flying.remove((until, position))
+            sequences -= sizes[position]
+
+    def flying(self, until: float) -> float:
+        """Seconds times sequences in flight up to then."""
+        return sum((min(end, until) - begin) * n for begin, end, n in self._parts if begin < until)
 
 
 def _decide(

@@ -1,4 +1,4 @@
-"""The synchronous schedule: γ drafts in turn, all expansions in one batch, verdicts, the target's step after them."""
+"""The synchronous schedule: γ drafts in turn, all expansions in one batch, and verdicts as they can be given."""
 
 import pytest
 from hypothesis import given
@@ -6,10 +6,12 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import Schedule, VerifierKind
-from lr_demo.events import CycleStarted, PositionOpened, Role, StepStarted
-from lr_demo.models.story import SeededStory
+from lr_demo.events import CycleStarted, PositionOpened, Role, StepCancelled, StepStarted
+from lr_demo.models.story import ScriptedStory, SeededStory
 from lr_demo.run_state import StepKey
+from lr_demo.verification.exact import ExactVerifier
 from tests.decoding.scene import Outcome, Scene, settings
+from tests.decoding.test_early_verdicts import Blind
 
 scenes = st.builds(
     Scene,
@@ -27,7 +29,9 @@ scenes = st.builds(
 
 @examples(max_examples=300, deadline=None)
 @given(scenes, st.integers(1, 5))
-def test_a_round_lasts_as_its_drafts_in_turn_its_longest_expansion_and_its_verdicts(scene: Scene, ahead: int) -> None:
+def test_a_round_lasts_as_its_drafts_in_turn_and_then_until_a_reject_or_the_step_behind_them(
+    scene: Scene, ahead: int
+) -> None:
     plan = settings(lookahead=ahead, schedule=Schedule.SYNC, verifier=VerifierKind.JUDGE, parallel_budget=64)
     outcome = scene.run(plan)
     assert outcome.seconds == pytest.approx(sum(round_s(scene, outcome, first) for first in rounds(outcome)), abs=1e-9)
@@ -46,16 +50,28 @@ def rounds(outcome: Outcome) -> list[list[PositionOpened]]:
 
 def round_s(scene: Scene, outcome: Outcome, positions: list[PositionOpened]) -> float:
     steps = outcome.state.steps
-    drafted = [steps[key] for p in positions if (key := StepKey(p.position, Role.DRAFT)) in steps]
-    expanded = [steps[StepKey(p.position, Role.TARGET)] for p in positions]
-    waited = 0.0
-    for step in drafted:  # verdicts run at the same time; those after the first reject are not waited for
-        assert step.verdict is not None
-        waited = max(waited, step.verdict.latency_s)
-        if not step.verdict.accepted:
+    drafted = [steps.get(StepKey(p.position, Role.DRAFT)) for p in positions]
+    drafting = sum(len(step.token_ids) for step in drafted if step is not None) * scene.draft_s
+    decided = 0.0
+    for position, draft in zip(positions, drafted, strict=True):
+        expanded = len(steps[StepKey(position.position, Role.TARGET)].token_ids) * scene.target_s
+        verdict = draft.verdict if draft is not None else None
+        decided = max(decided, expanded + (verdict.latency_s if verdict is not None else 0.0))
+        if verdict is None or not verdict.accepted:
             break
-    drafting = sum(len(step.token_ids) for step in drafted) * scene.draft_s
-    return drafting + max(len(step.token_ids) for step in expanded) * scene.target_s + waited
+    return drafting + decided
+
+
+def test_a_round_does_not_wait_for_what_its_batch_writes_behind_a_reject() -> None:
+    long = "so it goes on and on and on and on and on.\n\n"
+    story = ScriptedStory(("This makes 3.\n\n", long, "end"), ("This makes 4.\n\n", long, "end"))
+    scene = Scene(story, target_s=0.01, draft_s=0.001, verifier=Blind(ExactVerifier()))
+    outcome = scene.run(settings(lookahead=2, schedule=Schedule.SYNC))
+    first = outcome.state.answer[0]
+    begun = next(e.t for e in outcome.events if isinstance(e, StepStarted) and e.role is Role.TARGET)
+    assert first.t == pytest.approx(begun + first.tokens * 0.01)
+    behind = [e for e in outcome.events if isinstance(e, StepCancelled) and e.role is Role.TARGET]
+    assert {e.t for e in behind} == {first.t}
 
 
 def test_expansions_of_a_round_start_together_after_its_drafts() -> None:

@@ -13,7 +13,7 @@ const nothing = () => ({ draft: 0, target: 0, corrected: 0, judge: 0, wait: 0 })
 export class CriticalPath {
   constructor() {
     this.commits = []; // { t, position, before: the commit its chain goes back to, links: last first, spent }
-    this.complete = { draft: [], target: [] }; // synchronous schedule: complete steps, in the order in which they ended
+    this.drafted = []; // synchronous schedule: complete drafted steps, in the order in which they ended
     this.synchronous = false;
     this.plain = false;
   }
@@ -23,9 +23,9 @@ export class CriticalPath {
     if (event.type === "run_started") {
       this.synchronous = event.settings?.schedule === "sync";
       this.plain = event.mode === "autoregressive" || event.mode === "speculative";
-    } else if (event.type === "step_finished" && this.synchronous) {
+    } else if (event.type === "step_finished" && event.role === "draft" && this.synchronous) {
       const step = state.step(event);
-      if (step) this.complete[event.role].push(step);
+      if (step) this.drafted.push(step);
     } else if (event.type === "step_committed") {
       const position = state.positions.get(event.position);
       if (position?.committed) this.commits.push(this.chain(position, event.t, state));
@@ -53,7 +53,7 @@ export class CriticalPath {
     if (judged && judged.verdict.t > (last?.t ?? -1) && judged.verdict.t >= (position.target?.ended ?? 0)) {
       link("wait", judged.verdict.t, null);
       if (judged.verdictStarted !== null) link("judge", judged.verdictStarted, `${judged.position}/judge/${judged.alternative}`);
-      step = latest([judged, position.target, ...this.completeBy("target", at)], at);
+      step = latest([judged, position.target], at);
       before = this.commitBefore(at);
       if (before && step && before.t > step.ended) step = null;
     } else {
@@ -84,17 +84,11 @@ export class CriticalPath {
 
   /** The drafted step whose end let a step start at `at`. */
   cause(step, at, state) {
-    if (this.synchronous && step.role === "target") return this.completeBy("draft", at)[0] ?? null;
+    if (this.synchronous && step.role === "target") return this.drafted.findLast(({ ended }) => ended <= at + SOON) ?? null; // a batch waits for all
     const position = state.positions.get(step.position);
     const leading = state.positions.get(position?.parent)?.drafts[position.parentAlternative];
     const writtenOn = step.role === "target" ? state.positions.get(position?.behind)?.target : null;
     return latest([leading, writtenOn], at);
-  }
-
-  /** Synchronous schedule: the step of a role that was complete last, not after `at`. All of a batch wait for it. */
-  completeBy(role, at) {
-    const found = this.complete[role].findLast(({ ended }) => ended <= at + SOON);
-    return found ? [found] : [];
   }
 
   commitBefore(t) {
