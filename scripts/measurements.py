@@ -55,14 +55,18 @@ def keep(
     source: Annotated[str, typer.Argument(help="Where the problems are from; they are named by it and their place.")],
     name: Annotated[str, typer.Argument(help="Of the file, without ending.")],
 ) -> None:
-    """Keep rows without the texts of problems and answers. Problems that lack a scheme are left out."""
-    recorded = read_lines(rows, Row)
-    schemes = {row.scheme for row in recorded}
+    """Keep rows without the texts of problems and answers; of each profile, problems that have all of its schemes."""
+    by_profile: dict[str, list[Row]] = {}
+    for row in read_lines(rows, Row):
+        by_profile.setdefault(row.summary.profile, []).append(row)
+    asked = read_lines(problems, Problem)
     kept = []
-    for number, problem in enumerate(read_lines(problems, Problem), start=1):
-        mine = {row.scheme: row for row in recorded if row.question == problem.question}
-        if mine.keys() == schemes:
-            kept += [without_texts(row, f"{source} {number}") for row in mine.values()]
+    for recorded in by_profile.values():
+        schemes = {row.scheme for row in recorded}
+        for number, problem in enumerate(asked, start=1):
+            mine = {row.scheme: row for row in recorded if row.question == problem.question}
+            if mine.keys() == schemes:
+                kept += [without_texts(row, f"{source} {number}") for row in mine.values()]
     lines = [row.model_dump_json() + "\n" for row in kept]
     (FOLDER / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
 

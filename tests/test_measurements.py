@@ -29,7 +29,7 @@ def test_the_readme_holds_what_the_rows_add_up_to(file: Path) -> None:
 def test_every_row_is_a_whole_run_and_says_when_and_on_what_it_was_measured(file: Path) -> None:
     rows = read_lines(file, Row)
     assert all(row.hardware and row.measured_at and row.summary.status is RunStatus.FINISHED for row in rows)
-    assert len({(row.question, row.scheme) for row in rows}) == len(rows)
+    assert len({(row.summary.profile, row.question, row.scheme) for row in rows}) == len(rows)
     assert FILES
 
 

@@ -63,7 +63,7 @@ def test_other_proposals_are_those_of_a_copy_of_the_profile_beside_plain_decodin
     for copy, its in (ngram, draft_model):
         assert [why_not(copy, scheme) for scheme in its] == [None] * 2
         assert copy.roles.target == "target"
-    assert draft_model[0].servers["target"] == profile.servers["target"].model_copy(update={"speculation": None})
+        assert copy.servers["target"] == profile.servers["target"].model_copy(update={"speculation": None})
     assert by_profile(profile, [Scheme.SD_DRAFT_MODEL]) == [(draft_model[0], [Scheme.SD_DRAFT_MODEL])]
 
 

@@ -10,6 +10,7 @@ from lr_demo.config import (
     DraftModelSpeculation,
     EndpointServer,
     Mode,
+    NgramSpeculation,
     Profile,
     Proposals,
     SimulatedSpeculation,
@@ -85,8 +86,8 @@ def why_not(profile: Profile, scheme: Scheme) -> str | None:
 
 
 def variant(profile: Profile, scheme: Scheme) -> Profile:
-    """The profile where it can run the scheme, else a copy of it, by another name, whose target has the scheme's
-    token proposals.
+    """The profile where it can run the scheme, else a copy of it, by another name, with a second target that has the
+    scheme's token proposals.
 
     Raises:
         ConfigError: there can be no such copy; says why the profile itself cannot run the scheme.
@@ -98,18 +99,18 @@ def variant(profile: Profile, scheme: Scheme) -> Profile:
     server = profile.servers.get(name or "")
     if not isinstance(server, VllmServer) or not isinstance(server.speculation, DraftedSpeculation):
         raise ConfigError(reason)
-    copy = profile.model_dump()
+    speculation: NgramSpeculation | DraftModelSpeculation
     if method == "ngram":
-        copy["servers"][name]["speculation"]["ngram_tokens"] = DraftedSpeculation(method="drafted").ngram_tokens
+        speculation = NgramSpeculation(method="ngram")
     else:
         draft = profile.servers[profile.roles.draft or ""]
         if draft.vocabulary != server.vocabulary:
             raise ConfigError(f"{reason}, and its draft {draft.model} has another tokenizer than {server.model}")
-        # a target that takes drafted steps decodes plainly too; any other has to be a second server
-        copy["servers"][name]["speculation"] = None
         speculation = DraftModelSpeculation(method="draft_model", model=draft.model)
-        copy["servers"]["speculative"] = {**copy["servers"][name], "speculation": speculation.model_dump()}
-        copy["roles"]["speculative_target"] = "speculative"
+    copy = profile.model_dump()
+    copy["servers"][name]["speculation"] = None  # plain decoding would have such proposals too
+    copy["servers"]["speculative"] = {**copy["servers"][name], "speculation": speculation.model_dump()}
+    copy["roles"]["speculative_target"] = "speculative"
     try:
         return Profile.model_validate({**copy, "name": f"{profile.name}-{str(method).replace('_', '-')}"})
     except ValidationError as error:
