@@ -54,6 +54,7 @@ export class SweepForm {
     if (this.from === from) return; // what was typed stays
     this.from = from;
     this.say("");
+    this.button.disabled = true; // until there is something to start
     this.load();
   }
 
@@ -69,6 +70,7 @@ export class SweepForm {
       this.from = undefined;
       this.say(error.message);
     }
+    this.button.disabled = false;
   }
 
   fill({ prompt, mode, modes, verifiers, labels, max_tokens, source }, anew) {
