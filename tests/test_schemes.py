@@ -67,6 +67,17 @@ def test_other_proposals_are_those_of_a_copy_of_the_profile_beside_plain_decodin
     assert by_profile(profile, [Scheme.SD_DRAFT_MODEL]) == [(draft_model[0], [Scheme.SD_DRAFT_MODEL])]
 
 
+def test_a_speculative_target_of_its_own_is_not_started_twice() -> None:
+    text = PROFILE.format(speculation=DRAFTED).replace("roles: {target: target,", "roles: {target: plain,")
+    text = text.replace("servers:\n", "servers:\n  plain: {engine: vllm, model: a/b, tokenizer: ab}\n")
+    profile = parse_profile(text, "speculating.yaml")
+    _, (copy, _) = by_profile(profile, [Scheme.AR, Scheme.SD_DRAFT_MODEL])
+    assert copy.servers.keys() == profile.servers.keys()
+    assert copy.servers["plain"] == profile.servers["plain"]
+    assert copy.roles == profile.roles
+    assert why_not(copy, Scheme.SD_DRAFT_MODEL) is None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "scheme", "reason"),
     [

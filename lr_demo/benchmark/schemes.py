@@ -86,8 +86,9 @@ def why_not(profile: Profile, scheme: Scheme) -> str | None:
 
 
 def variant(profile: Profile, scheme: Scheme) -> Profile:
-    """The profile where it can run the scheme, else a copy of it, by another name, with a second target that has the
-    scheme's token proposals.
+    """The profile where it can run the scheme, else a copy of it, by another name, with the scheme's token proposals.
+
+    Plain decoding keeps a target without any.
 
     Raises:
         ConfigError: there can be no such copy; says why the profile itself cannot run the scheme.
@@ -108,9 +109,10 @@ def variant(profile: Profile, scheme: Scheme) -> Profile:
             raise ConfigError(f"{reason}, and its draft {draft.model} has another tokenizer than {server.model}")
         speculation = DraftModelSpeculation(method="draft_model", model=draft.model)
     copy = profile.model_dump()
-    copy["servers"][name]["speculation"] = None  # plain decoding would have such proposals too
-    copy["servers"]["speculative"] = {**copy["servers"][name], "speculation": speculation.model_dump()}
-    copy["roles"]["speculative_target"] = "speculative"
+    if name == profile.roles.target:  # plain decoding would have such proposals too
+        copy["servers"][name]["speculation"] = None
+        copy["roles"]["speculative_target"] = name = "speculative"
+    copy["servers"][name] = {**server.model_dump(), "speculation": speculation.model_dump()}
     try:
         return Profile.model_validate({**copy, "name": f"{profile.name}-{str(method).replace('_', '-')}"})
     except ValidationError as error:

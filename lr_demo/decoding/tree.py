@@ -48,7 +48,7 @@ class Position:
     writing: asyncio.Task[None] | None = None
     dropped: bool = False
     held: bool = False
-    """Synchronous schedule: the target step waits for the whole batch."""
+    """Synchronous schedule: the target step waits until all drafted steps are complete."""
 
     def path(self) -> list[Drafted]:
         """The drafted steps from the root to here, in order."""

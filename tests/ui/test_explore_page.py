@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from lr_demo.config import Profile
 from lr_demo.models.story import ScriptedStory
@@ -306,6 +306,17 @@ def test_runs_are_repeated_and_their_spread_is_shown(page: Page, site: str) -> N
 def slow(tmp_path: Path) -> Iterator[RunManager]:
     with RunManager(slow_profile(), tmp_path / "traces", hardware="a test machine") as manager:
         yield manager
+
+
+def test_a_sweep_cannot_be_started_before_its_form_is_filled(page: Page, site: str) -> None:
+    held: list[Route] = []
+    page.route("**/explore/sweep-form*", lambda route: held.append(route))
+    with page.expect_request("**/explore/sweep-form*"):
+        visit(page, site, "?sweep=new")
+    start = page.get_by_role("button", name="Start the sweep")
+    expect(start).to_be_disabled()
+    held[0].continue_()
+    expect(start).to_be_enabled()
 
 
 def test_a_sweep_is_stopped_and_what_is_left_is_not_run(page: Page, slow: RunManager) -> None:

@@ -55,7 +55,7 @@ export class SweepForm {
     this.from = from;
     this.say("");
     this.button.disabled = true; // until there is something to start
-    this.load();
+    this.load().then(() => (this.button.disabled = false));
   }
 
   /** What the sweep starts from; a mode that was chosen stays. */
@@ -70,7 +70,6 @@ export class SweepForm {
       this.from = undefined;
       this.say(error.message);
     }
-    this.button.disabled = false;
   }
 
   fill({ prompt, mode, modes, verifiers, labels, max_tokens, source }, anew) {
