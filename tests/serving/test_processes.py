@@ -16,16 +16,19 @@ from lr_demo.serving import processes
 from tests.serving.processes_of import alive, gone_within
 
 FAMILY = textwrap.dedent(
-    """
+    r"""
     import os, signal, subprocess, sys, time
     stubborn = subprocess.Popen([sys.executable, "-c",
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"])
+        "import os, signal as s, time; s.signal(s.SIGTERM, s.SIG_IGN); os.write(1, b'up\\n'); time.sleep(600)"])
     runaway = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    print("pids", os.getpid(), stubborn.pid, runaway.pid, flush=True)
+    os.write(1, f"pids {os.getpid()} {stubborn.pid} {runaway.pid}\n".encode())
     time.sleep(float(sys.argv[1]))
     """
 )
-"""A command with a child that ignores SIGTERM and one in a session of its own."""
+"""A command with a child that ignores SIGTERM and one in a session of its own.
+
+Two processes write to one pipe: each line in one call, since an unbuffered `print` writes its parts one by one.
+"""
 
 APPLICATION = textwrap.dedent(
     """
