@@ -122,7 +122,7 @@ class Chooser:
         best = max(worth, key=lambda reach: worth[reach])
         now = self.present
         if now == Reach(0) and measured.drafts_between and worth.get(_AHEAD, 0.0) >= _ON:
-            now = _AHEAD  # tried first where the draft has no device of its own: it is undone between two tokens
+            now = _AHEAD  # tried first where the draft has no device of its own
         if worth[best] < (_ON if now == Reach(0) else _OFF):
             return Decision(Reach(0), options[best], self._why_not(max(reaches, key=lambda r: worth[r], default=best)))
         if now in options and worth[best] < worth[now] * (_BETTER if best.ahead == now.ahead else _OTHERWISE):
@@ -148,15 +148,17 @@ class Chooser:
     def _ahead_gain(self, costs: Costs) -> float:
         """Speed over plain decoding with the draft writing ahead: predicted, and as far as it was tried, measured."""
         alone_s, seen = costs.target.seconds(1), self._measured.memory.ahead
-        share = 1.0 if costs.drafts_between else _EXPECTED_SHARE
-        expected = 1 + (self._proposals_gain(costs) - 1) * share
+        between = costs.drafts_between  # tried soon: it is undone between two tokens
+        agreement = self._measured.agreement + (self._measured.agreement_doubt if between else 0.0)
+        expected = 1 + (self._proposals_gain(costs, agreement) - 1) * (1.0 if between else _EXPECTED_SHARE)
         weight = seen.weight + _EXPECTED_TOKENS
         return alone_s * weight / (seen.total + alone_s / expected * _EXPECTED_TOKENS)
 
-    def _proposals_gain(self, costs: Costs) -> float:
-        """Speed over plain decoding that proposals of drafted text are predicted to have."""
+    def _proposals_gain(self, costs: Costs, agreement: float) -> float:
+        """Speed over plain decoding that proposals of drafted text are predicted to have where so many are right."""
         choice = Choice(proposals=_PROPOSALS, drafted=True, budget=self._budget)
-        return _tokens_per_s(costs, self._measured.workload(0.0), choice) * costs.target.seconds(1)
+        workload = replace(self._measured.workload(0.0), token_acceptance=round(min(0.98, agreement), 2))
+        return _tokens_per_s(costs, workload, choice) * costs.target.seconds(1)
 
     def _costs(self) -> tuple[float, Costs]:
         """Seconds of a token of plain decoding, and what lookahead costs."""
@@ -165,7 +167,7 @@ class Chooser:
         alone_s = costs.target.seconds(1)
         if self._measured.suggests:
             beside = replace(costs, drafts_between=False)  # in lookahead the draft never waits for the target's passes
-            costs = self._measured.suggesting(costs, 1 / self._proposals_gain(beside))
+            costs = self._measured.suggesting(costs, 1 / self._proposals_gain(beside, self._measured.agreement))
         return alone_s, costs
 
     def _choice(self, reach: Reach) -> Choice:
@@ -186,17 +188,24 @@ class Chooser:
 
     def _agreed(self) -> str:
         how = "estimated" if self._measured.memory.agreed.weight else "assumed"
-        return f"drafted tokens to be proposed, agreement {how} at {self._measured.agreement:.0%}"
+        return f"agreement with drafted tokens {how} at {self._measured.agreement:.0%}"
 
     def _why_not(self, reach: Reach) -> str:
         """Why neither the best lookahead nor the draft's proposals are worth it."""
         if reach.ahead:
-            return self._agreed()
+            return self._in_vain()
         _, costs = self._costs()
         workload = self._measured.workload(self._measured.acceptance)
         hindrance = _HINDRANCES[bottleneck(costs, workload, self._choice(reach))]
-        proposals = f"; {self._agreed()}" if self._measured.suggests else ""
+        proposals = f"; {self._in_vain()}" if self._measured.suggests else ""
         return f"{self._accepted()}; {hindrance}{proposals}"
+
+    def _in_vain(self) -> str:
+        """Why drafted tokens are not proposed."""
+        costs = self._measured.costs()
+        assert costs is not None, "asked for only where it is known"
+        tried = "tried" if self._measured.memory.ahead.weight else self._agreed()
+        return f"drafted tokens would not pay as proposals either: {self._ahead_gain(costs):.2f}× ({tried})"
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,9 @@ _TOLD_AGAIN = 1024
 """Tokens after which the server is told anew which sequence it is: it looks back about twice as far."""
 _LOOKED_AT = 64
 """Tokens after which it is looked whether the draft's server is still there."""
+_FIRST = 3
+"""The draft reads the prompt when the target has written so many tokens: beside the target's own reading it would make
+the reader wait for the first one, and an answer of two words has no use for it."""
 
 
 class DraftBetween:
@@ -32,6 +35,7 @@ class DraftBetween:
         self.wanted = True
         """While it is not, the draft is not asked, from the next token on."""
         self._text = list(prompt)
+        self._prompt_length = len(prompt)
         self._told = 0
         """Length of the text when the server was told of it."""
         self._looked = len(self._text)
@@ -48,7 +52,7 @@ class DraftBetween:
         """The target wrote these tokens."""
         self._text += ids
         self._tell()
-        if len(self._text) - self._looked >= _LOOKED_AT:
+        if not self._running or len(self._text) - self._looked >= _LOOKED_AT:
             self._looked = len(self._text)
             self._news.set()
 
@@ -59,19 +63,25 @@ class DraftBetween:
         self._tell()
 
     async def run(self) -> None:
-        """Until cancelled; it may be run again later. First the draft reads the prompt: nobody is to wait for that."""
+        """Until cancelled; it may be run again later."""
         try:
+            while not self.wanted or len(self._text) - self._prompt_length < _FIRST:
+                await self._more()
             await self._sign(self._draft_text.prove())
             self._running = True
             while True:
                 self._tell()
-                self._news.clear()
-                await self._news.wait()
+                await self._more()
                 if not self._draft.away:
                     await self._sign(in_time(self._draft_text.model, self._draft_text.model.encode("?")))
         finally:
             self._running = False
             self._rest()
+
+    async def _more(self) -> None:
+        """Until the target has written on."""
+        self._news.clear()
+        await self._news.wait()
 
     async def _sign(self, answer: Awaitable[object]) -> None:
         try:

@@ -29,7 +29,7 @@ _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
 """Of drafted tokens, before any was compared."""
-_FORGOTTEN_TOKENS = 600.0
+_FORGOTTEN_TOKENS = 200.0
 """What drafting ahead came to is forgotten over so many tokens without it, and tried again some time."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
@@ -262,6 +262,11 @@ class Measured:
         return (seen.total + _USUAL_AGREEMENT * _PRIOR_TOKENS) / (seen.weight + _PRIOR_TOKENS)
 
     @property
+    def agreement_doubt(self) -> float:
+        """Standard deviation of the agreement."""
+        return _deviation(self.agreement, self.memory.agreed.weight + _PRIOR_TOKENS)
+
+    @property
     def acceptance(self) -> float:
         """α₁: verdicts of this run, and before there are many what is usual and what earlier runs had."""
         seen = self.memory.accepted
@@ -275,8 +280,7 @@ class Measured:
     @property
     def doubt(self) -> float:
         """Standard deviation of the acceptance."""
-        rate, seen = self.acceptance, self.memory.accepted.weight + _PRIOR_VERDICTS
-        return float((rate * (1 - rate) / (seen + 1)) ** 0.5)
+        return _deviation(self.acceptance, self.memory.accepted.weight + _PRIOR_VERDICTS)
 
     @property
     def trust(self) -> float:
@@ -347,6 +351,11 @@ class Measured:
             identical=round(memory.identical.value(0.0), 1),
             token_acceptance=round(self.agreement, 2),
         )
+
+
+def _deviation(rate: float, seen: float) -> float:
+    """Standard deviation of a rate that was estimated from so many cases."""
+    return float((rate * (1 - rate) / (seen + 1)) ** 0.5)
 
 
 def _grained(value: float) -> float:

@@ -100,6 +100,6 @@ class Memory:
             self.accepted.at_most(steps),
             self.trust.at_most(_KEPT_STEPS),
             {n: mean.at_most(pace) for n, mean in self.helped.items()},
-            self.ahead.at_most(pace),
-            self.agreed.at_most(pace),
+            self.ahead.at_most(steps),  # another prompt, another agreement: it is soon tried anew
+            self.agreed.at_most(steps),
         )

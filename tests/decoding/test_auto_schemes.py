@@ -149,6 +149,17 @@ def test_a_draft_on_the_target_s_cores_is_asked_between_passes_as_long_as_that_p
     assert outcome.target.accompanied == {}
 
 
+def test_a_prompt_where_proposals_fail_does_not_keep_the_next_one_from_them() -> None:
+    between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
+    wrong, right = (
+        Cell(0.9, identical, LINEAR, 0.25, 0.4, contention=2.0, speculation=between) for identical in (0.0, 1.0)
+    )
+    memory = wrong.probed()
+    for cell, least in [(wrong, NEAR), (right, 1.5)] * 2:
+        scene = cell.scene(10, 1)
+        assert pace(run(scene, Mode.AUTO, memory=memory)) > least * pace(alone(scene))
+
+
 def test_a_probe_does_not_take_a_draft_for_slow_that_only_is_so_beside_the_target() -> None:
     """As on two cores: beside the target the draft has hardly a processor, and between its passes both."""
     between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)

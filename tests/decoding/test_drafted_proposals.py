@@ -67,6 +67,22 @@ def test_a_long_answer_stays_accompanied_to_its_end() -> None:
     assert counted.drafts + counted.accepted_tokens > 0.95 * len(outcome.answer_ids())
 
 
+@pytest.mark.parametrize("tokens", [1, 40])
+def test_an_answer_of_a_word_does_not_wait_for_a_draft_to_read_the_prompt(
+    tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    generate = SimulatedModel.generate
+
+    def noted(model: SimulatedModel, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        asked.append(model.name)
+        return generate(model, request)
+
+    monkeypatch.setattr(SimulatedModel, "generate", noted)
+    run(Scene(SeededStory(steps=1, tokens_per_step=tokens, spread=0), speculation=BETWEEN), Mode.SPECULATIVE)
+    assert asked == (["target"] if tokens == 1 else ["target", "draft"])
+
+
 @pytest.mark.parametrize(("since", "until"), [(0, 3), (5, 30)], ids=["at first", "in between"])
 def test_a_draft_that_is_away_is_said_to_be_and_asked_when_it_is_back(
     since: float, until: float, monkeypatch: pytest.MonkeyPatch
