@@ -145,6 +145,7 @@ class Auto:
         now = asyncio.get_running_loop().time()
         if self._since is None and event.type == "step_delta":
             self._since = now
+        self._see_the_draft(now)
         self._measured.observe(event, now)
         if self._shadow is not None:
             self._beside(event, self._shadow)
@@ -194,7 +195,11 @@ class Auto:
         on = self._chooser.present.ahead and self._lookahead is None
         if self._ahead_of_plain is not None:
             self._ahead_of_plain.wanted = on
-            self._measured.drafting_ahead(on, asyncio.get_running_loop().time())
+            self._see_the_draft(asyncio.get_running_loop().time())
+
+    def _see_the_draft(self, now: float) -> None:
+        if (ahead := self._ahead_of_plain) is not None:
+            self._measured.drafting_ahead(ahead.at_work, now, reads=ahead.reads)
 
     def _committed(self, event: StepCommitted, now: float) -> None:
         """Keep account of the time against plain decoding's."""

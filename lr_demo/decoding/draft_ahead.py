@@ -67,6 +67,16 @@ class DraftAhead:
         self._news = asyncio.Event()
         self._suggestions: list[Suggestion] = []
 
+    @property
+    def at_work(self) -> bool:
+        """Whether it drafts for the target."""
+        return self.wanted
+
+    @property
+    def reads(self) -> bool:
+        """Whether it reads the prompt: on a device of its own that costs the target nothing."""
+        return False
+
     def follow(self, text: Sequence[int]) -> None:
         """Prompt and answer are so far: what was not told of the answer follows."""
         self.written(text[len(self._prompt) + len(self._answer) :])

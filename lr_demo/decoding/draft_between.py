@@ -43,6 +43,13 @@ class DraftBetween:
         self._news = asyncio.Event()
         self._running = False
         self._accompaniment: Accompaniment | None = None
+        self.reads = False
+        """Whether the draft reads the prompt, which slows a target on the same cores down."""
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the draft is asked."""
+        return self._accompaniment is not None
 
     def follow(self, text: Sequence[int]) -> None:
         """Prompt and answer are so far: what was not told of the answer follows."""
@@ -67,15 +74,16 @@ class DraftBetween:
         try:
             while not self.wanted or len(self._text) - self._prompt_length < _FIRST:
                 await self._more()
+            self.reads = True
             await self._sign(self._draft_text.prove())
-            self._running = True
+            self.reads, self._running = False, True
             while True:
                 self._tell()
                 await self._more()
                 if not self._draft.away:
                     await self._sign(in_time(self._draft_text.model, self._draft_text.model.encode("?")))
         finally:
-            self._running = False
+            self.reads = self._running = False
             self._rest()
 
     async def _more(self) -> None:

@@ -29,8 +29,9 @@ _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
 """Of drafted tokens, before any was compared."""
-_FORGOTTEN_TOKENS = 200.0
-"""What drafting ahead came to is forgotten over so many tokens without it, and tried again some time."""
+_FORGOTTEN_TOKENS, _FORGOTTEN_BETWEEN = 600.0, 250.0
+"""What drafting ahead came to is forgotten over so many tokens without it, and tried again some time: sooner where the
+draft is asked between passes, which costs little to try."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
 _TRUSTED_STEPS = 20.0
@@ -72,6 +73,7 @@ class Measured:
         self._asked = 0
         self._last_plain = 0.0
         self._ahead = False
+        self._prompt_read = False
         self._suggested = False
         """Whether a drafted step may help the target now."""
         self._finished: dict[int, tuple[Role, list[int]]] = {}
@@ -105,7 +107,6 @@ class Measured:
             case StepCommitted() if self.plain:
                 self._suggested = False
                 self._finished.clear()
-                self._forget_ahead(event.tokens)
             case VerdictStarted():
                 self._asked += 1
                 self._changed = now
@@ -129,6 +130,7 @@ class Measured:
             self._draft_delta(flight, event.tokens, now)
         elif self.plain:
             since, self._last_plain = self._last_plain, now
+            self._forget_ahead(event.tokens)
             if since >= self._changed and since > 0:
                 self._target_pace(now - since, event.tokens)
         elif not flight.fresh:
@@ -149,6 +151,8 @@ class Measured:
 
     def _target_pace(self, seconds: float, tokens: int) -> None:
         memory, targets = self.memory, self._targets()
+        if self._prompt_read:
+            return
         if self._suggested:
             memory.helped.setdefault(targets, token_mean()).add(seconds, tokens)
         elif self._ahead:
@@ -168,8 +172,9 @@ class Measured:
 
     def _forget_ahead(self, tokens: int) -> None:
         if not self._ahead:
-            memory = self.memory
-            memory.ahead = memory.ahead.at_most(memory.ahead.weight * max(0.0, 1 - tokens / _FORGOTTEN_TOKENS))
+            over = _FORGOTTEN_BETWEEN if self.drafts_between else _FORGOTTEN_TOKENS
+            ahead = self.memory.ahead
+            self.memory.ahead = ahead.at_most(ahead.weight * max(0.0, 1 - tokens / over))
 
     def _verdict(self, event: Verdict, now: float) -> None:
         memory = self.memory
@@ -184,10 +189,13 @@ class Measured:
         if event.accepted:
             memory.identical.add(float(at_once))
 
-    def drafting_ahead(self, on: bool, now: float) -> None:
-        """Beside plain decoding, the draft begins or ceases to write ahead."""
-        if on != self._ahead:
-            self._ahead, self._changed = on, now
+    def drafting_ahead(self, on: bool, now: float, *, reads: bool = False) -> None:
+        """Beside plain decoding, the draft begins or ceases to write ahead.
+
+        `reads`: it reads the prompt, beside which the target's pace is none that lasts.
+        """
+        if (on, reads) != (self._ahead, self._prompt_read):
+            self._ahead, self._prompt_read, self._changed = on, reads, now
 
     def request_begins(self, now: float) -> None:
         """A request of plain decoding begins: its first token is no measure of a pace."""

@@ -67,20 +67,20 @@ def test_a_long_answer_stays_accompanied_to_its_end() -> None:
     assert counted.drafts + counted.accepted_tokens > 0.95 * len(outcome.answer_ids())
 
 
-@pytest.mark.parametrize("tokens", [1, 40])
+@pytest.mark.parametrize(("tokens", "asked"), [(2, ["target"]), (40, ["target", "draft"])])
 def test_an_answer_of_a_word_does_not_wait_for_a_draft_to_read_the_prompt(
-    tokens: int, monkeypatch: pytest.MonkeyPatch
+    tokens: int, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    names: list[str] = []
     generate = SimulatedModel.generate
 
     def noted(model: SimulatedModel, request: GenerationRequest) -> AsyncGenerator[Chunk]:
-        asked.append(model.name)
+        names.append(model.name)
         return generate(model, request)
 
     monkeypatch.setattr(SimulatedModel, "generate", noted)
-    run(Scene(SeededStory(steps=1, tokens_per_step=tokens, spread=0), speculation=BETWEEN), Mode.SPECULATIVE)
-    assert asked == (["target"] if tokens == 1 else ["target", "draft"])
+    Scene(ALIKE, speculation=BETWEEN).run(settings(mode=Mode.SPECULATIVE, max_tokens=tokens))
+    assert names == asked
 
 
 @pytest.mark.parametrize(("since", "until"), [(0, 3), (5, 30)], ids=["at first", "in between"])
