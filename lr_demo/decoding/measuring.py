@@ -29,9 +29,8 @@ _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
 """Of drafted tokens, before any was compared."""
-_FORGOTTEN_TOKENS, _FORGOTTEN_BETWEEN = 600.0, 250.0
-"""What drafting ahead came to is forgotten over so many tokens without it, and tried again some time: sooner where the
-draft is asked between passes, which costs little to try."""
+_FORGOTTEN_TOKENS = 600.0
+"""What drafting ahead came to is forgotten over so many tokens without it, and tried again some time."""
 _USUAL_SLOPE = 0.05
 """A second sequence in flight costs so much of a token more until it was tried: little, as on a GPU."""
 _TRUSTED_STEPS = 20.0
@@ -172,9 +171,8 @@ class Measured:
 
     def _forget_ahead(self, tokens: int) -> None:
         if not self._ahead:
-            over = _FORGOTTEN_BETWEEN if self.drafts_between else _FORGOTTEN_TOKENS
-            ahead = self.memory.ahead
-            self.memory.ahead = ahead.at_most(ahead.weight * max(0.0, 1 - tokens / over))
+            memory = self.memory
+            memory.ahead = memory.ahead.at_most(memory.ahead.weight * max(0.0, 1 - tokens / _FORGOTTEN_TOKENS))
 
     def _verdict(self, event: Verdict, now: float) -> None:
         memory = self.memory

@@ -157,6 +157,7 @@ class SimulatedModel:
     def accompany(self, sequence: Accompanied, draft: LanguageModel | None) -> None:
         if isinstance(draft, SimulatedModel):
             self.accompanied[sequence.name] = sequence, draft
+            self.worth.begins_another()
         else:
             self.accompanied.pop(sequence.name, None)
 

@@ -12,11 +12,14 @@ from lr_demo.mean import Mean
 
 _KEPT = 50.0
 """Times are means over about so many answers."""
+_CAUGHT_UP = 32
+"""Tokens that are read before an answer, at most, where the draft followed all along: more are read but once."""
 _logger = logging.getLogger(__name__)
 
 
 class _Timings(BaseModel):
     predicted_ms: float
+    prompt_n: int
 
 
 class _Answer(BaseModel):
@@ -68,7 +71,8 @@ class Asking:
         if told.tokens:
             writing = told.timings.predicted_ms / 1000
             self._token.add(writing / len(told.tokens))
-            self._request.add(max(0.0, time.monotonic() - began - writing))
+            if told.timings.prompt_n <= _CAUGHT_UP:
+                self._request.add(max(0.0, time.monotonic() - began - writing))
         return told.tokens[:most]
 
     def close(self) -> None:

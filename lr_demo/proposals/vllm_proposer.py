@@ -128,6 +128,7 @@ class DraftedStepProposer:
                 self._steps.add(said)
             elif said.draft:
                 self._accompanied[said.name] = said
+                self._worth.begins_another()
             else:
                 self._accompanied.pop(said.name, None)
         while len(self._accompanied) > REMEMBERED:  # of programs that have ended without a word

@@ -22,6 +22,8 @@ _TRIED = 100.0
 """Acceptance is the mean over about so many proposals, …"""
 _ASSUMED = (3.0, 4.0)
 """… and as if so many had been accepted of so many tried besides."""
+_FROM_BEFORE = 8.0
+"""What other sequences told of acceptance counts as so many proposals: another text, another acceptance."""
 
 
 class Worth:
@@ -41,6 +43,10 @@ class Worth:
         """That a proposal is accepted where the ones before it were, 0 … 1."""
         accepted, tried = _ASSUMED
         return (self._accepted.total + accepted) / (self._accepted.weight + tried)
+
+    def begins_another(self) -> None:
+        """Another sequence comes: what it accepts is soon learnt from it alone."""
+        self._accepted = self._accepted.at_most(_FROM_BEFORE)
 
     def passed(self, seconds: float, sequences: Sequence[tuple[int, int]]) -> None:
         """A pass over sequences with (proposals, accepted ones) each."""

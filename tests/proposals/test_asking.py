@@ -23,7 +23,7 @@ class Draft(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer: tuple[int, object] = 200, {"tokens": [7, 8, 9], "timings": {"predicted_ms": 90.0}}
+        self.answer: tuple[int, object] = 200, {"tokens": [7, 8, 9], "timings": {"predicted_ms": 90.0, "prompt_n": 2}}
         self.asked: list[Body] = []
         self.speak = threading.Event()
         self.speak.set()
@@ -79,6 +79,15 @@ def test_the_likeliest_tokens_are_asked_for_and_what_they_take_is_known(draft: D
     assert ask.continuation(draft.address, [1, 2, 3], 2) == [7, 8]
     assert ask.continuation(draft.address, [1, 2, 3], 0) == []
     assert len(draft.asked) == 2
+
+
+def test_a_long_text_that_is_read_once_is_no_cost_of_every_answer(draft: Draft, ask: Asking) -> None:
+    draft.answer = 200, {"tokens": [7], "timings": {"predicted_ms": 0.0, "prompt_n": 500}}
+    ask.continuation(draft.address, [1] * 500, 1)
+    assert ask.request_s == 0
+    draft.answer = 200, {"tokens": [7], "timings": {"predicted_ms": 0.0, "prompt_n": 2}}
+    ask.continuation(draft.address, [1] * 502, 1)
+    assert ask.request_s > 0
 
 
 @pytest.mark.parametrize("answer", [(500, {"error": "no"}), (200, {"content": "no ids"}), (200, "no object")])

@@ -82,3 +82,14 @@ def test_a_draft_that_gets_better_is_believed_again() -> None:
     assert worth.acceptance < 0.5
     passes(worth, base=0.1, each=0.05, right=0.98)
     assert worth.acceptance > 0.9
+
+
+def test_a_text_that_the_draft_does_not_know_is_soon_drafted_less_whatever_came_before() -> None:
+    worth = Worth()
+    for right in (True, False):
+        worth.begins_another()
+        for _ in range(60 if right else 6):
+            most = worth.draft(16, 0.01, 0.018)
+            worth.passed(0.078 + 0.0035 * most, [(most, most if right else 0)])
+        assert (worth.draft(16, 0.01, 0.018) > 8) == right
+    assert worth.draft(16, 0.01, 0.018) <= 2
