@@ -1,6 +1,8 @@
 """Measures what models and verifier take, on whatever clock the loop has; knows them by their protocols only.
 
 `prediction` makes speeds of it. A probe asks for few tokens, and leaves out the larger batches when its time is over.
+Predictions are ratios, and a shared machine may be half as fast a few seconds later: so what is compared is measured in
+turns, each time beside the target alone.
 """
 
 import asyncio
@@ -8,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
-from operator import itemgetter
 from random import randrange
 from statistics import fmean, median
 from typing import Protocol
@@ -31,9 +32,15 @@ _FEWEST_DRAFTED = 24
 """Tokens of a target that takes drafted steps: those of one pass are too few."""
 _SHARE = 0.1
 """Of the time, for one measurement."""
+_HALF = 0.5
+"""Of a prompt, read by each of two that have it in common: less is chance."""
 _VERDICTS = 3
 _TURNS = 3
-"""Of a target that takes drafted steps: a first pass of so many tokens prepares its kernels for just that many."""
+"""Times that every batch is measured."""
+_DRAFTED_TURNS = 2
+"""Of a target that takes drafted steps, behind a first one in which it prepares kernels for just so many tokens."""
+_SPECULATIVE_SHARE = 0.2
+"""Of the time, kept for the target of SD."""
 _SYSTEM = "Follow the instruction exactly."
 _TASK = "Write the whole numbers from {first} upwards as words, one after the other, and never stop."
 _FILLER = "The shop has {n} crates with {m} apples in each of them, and sells some on every day of the week. "
@@ -100,33 +107,39 @@ class Probe:
         """
         loop = asyncio.get_running_loop()
         self._began = loop.time()
-        target, draft = self._cast.target, self._cast.draft
-        alone, reading = await self._pace(target, self._cast.target_sampling, "target", (1,))
-        costs = Costs(target=alone)
+        target = _Writer("target", self._cast.target, self._cast.target_sampling, *await self._pace("target"))
+        writers = [target]
+        if self._cast.draft is not None:
+            writers.append(_Writer("draft", self._cast.draft, self._cast.draft_sampling, *await self._pace("draft")))
+        verdict_s = await self._verdict_s(self._cast.verifier) if self._cast.verifier is not None else 0.0
+        kept_s = self._seconds * _SPECULATIVE_SHARE if speculative is not None else 0.0
+        alone_s, slowed = await self._turns(writers, kept_s)
+        costs = Costs(
+            target=target.pace(alone_s),
+            draft=writers[1].pace(alone_s) if len(writers) > 1 else None,
+            verdict_s=verdict_s,
+            target_slowed=slowed[0],
+            draft_slowed=slowed[1],
+            unshared=target.unshared if target.unshared > _HALF else 0.0,
+        )
         tokens_a_pass = None
-        if draft is not None:
-            writing, _ = await self._pace(draft, self._cast.draft_sampling, "draft", (1,))
-            target_slowed, draft_slowed = await self._contention(alone, writing, draft)
-            costs = replace(costs, draft=writing, target_slowed=target_slowed, draft_slowed=draft_slowed)
-        if self._cast.verifier is not None:
-            costs = replace(costs, verdict_s=await self._verdict_s(self._cast.verifier))
-        batched = await self._batched(target, self._cast.target_sampling, alone, "target", reading)
-        costs = replace(costs, target=batched.pace, unshared=batched.unshared)
         if speculative is not None:
-            plain_s = batched.pace.pass_s[0][1]
-            alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, plain_s, drafted)
+            plain_s, alone_sd, proposal_s, tokens_a_pass = await self._speculative(speculative, meter, target, drafted)
             factor = alone_sd.pass_s[0][1] / plain_s  # it grows with the batch as the plain one
-            pace = replace(alone_sd, pass_s=tuple((n, s * factor) for n, s in batched.pace.pass_s))
-            costs = replace(costs, speculative=replace(pace, read_s=alone.read_s), proposal_s=proposal_s)
-        if draft is not None and costs.draft is not None:
-            drafts = await self._batched(draft, self._cast.draft_sampling, costs.draft, "draft", None)
-            costs = replace(costs, draft=drafts.pace)
+            pace = replace(alone_sd, pass_s=tuple((n, seconds * factor) for n, seconds in costs.target.pass_s))
+            costs = replace(
+                costs,
+                speculative=replace(pace, read_s=costs.target.read_s),
+                proposal_s=proposal_s * alone_s / plain_s,
+            )
         return Measured(costs, tokens_a_pass, tuple(self._left_out), loop.time() - self._began)
 
-    async def _pace(
-        self, model: LanguageModel, sampling: Sampling, role: str, sizes: Sequence[int]
-    ) -> tuple[Pace, Sequence[int]]:
-        """Alone: reading, the wait before the first token, and a pass. Returns the prompt that was used, too."""
+    async def _pace(self, role: str) -> tuple[Sequence[int], Pace]:
+        """The prompt that is used, and the pace alone: reading, the wait before the first token, and a pass."""
+        target = role == "target"
+        model = self._cast.target if target else self._cast.draft
+        sampling = self._cast.target_sampling if target else self._cast.draft_sampling
+        assert model is not None
         clock = asyncio.get_running_loop().time
         prompt = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
         long = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _long(role))]))
@@ -134,68 +147,64 @@ class Probe:
         began = clock()
         first = await self._write(model, prompt, sampling, _FEWEST_TOKENS)
         pass_s = _seconds_a_token([first]) or (clock() - began) / _FEWEST_TOKENS
-        tokens = self._affordable(pass_s)
-        if tokens > 2 * _FEWEST_TOKENS:
-            first = await self._write(model, prompt, sampling, tokens)
-            pass_s = _seconds_a_token([first]) or pass_s
         start_s = max(0.0, first.wait_s - pass_s)
         unread = await self._write(model, long, sampling, 1)
         read_s = max(0.0, unread.wait_s - first.wait_s) / max(1, len(long))
-        return Pace(((1, pass_s),), start_s, read_s), prompt
+        return prompt, Pace(((1, pass_s),), start_s, read_s)
 
-    async def _batched(
-        self, model: LanguageModel, sampling: Sampling, alone: Pace, role: str, prompt: Sequence[int] | None
-    ) -> "_Batched":
-        """The pace at every batch there is time for."""
-        if prompt is None:
-            prompt = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
-        points, unshared = list(alone.pass_s), 0.0
-        earlier = alone.pass_s[0][1]
-        if self._left() > earlier * _FEWEST_TOKENS:  # once more, at about the time of the larger ones
-            again = _seconds_a_token([await self._write(model, prompt, sampling, self._affordable(earlier))])
-            points[0] = (1, fmean([earlier, again or earlier]))
-        for size in self._batches[1:]:
-            expected = points[-1][1] * 2
-            tokens = self._affordable(expected)
-            if self._left() < expected * tokens:
-                self._left_out.append(f"{role} with {size} sequences")
-                continue
-            heard = await self._together(model, prompt, sampling, tokens, size)
-            pass_s = _seconds_a_token(heard)
-            if pass_s is not None:
-                points.append((size, pass_s))
-            if size == 2 and alone.read_s > 0:
-                reading_s = max(each.wait_s for each in heard) - alone.start_s - (pass_s or earlier)
-                unshared = min(1.0, max(0.0, reading_s / (alone.read_s * len(prompt))))
-        return _Batched(replace(alone, pass_s=tuple(points)), unshared if unshared > 0.5 else 0.0)
+    async def _turns(self, writers: Sequence["_Writer"], kept_s: float) -> tuple[float, tuple[float, float]]:
+        """Every batch of every model, and two models beside each other, several times over, as long as there is time.
 
-    async def _contention(self, target: Pace, drafting: Pace, draft: LanguageModel) -> tuple[float, float]:
-        """Factors on a pass of target and draft while the other writes, at least 1."""
-        slow, fast = target.pass_s[0][1], drafting.pass_s[0][1]
-        tokens = self._affordable(slow)
-        prompts = []
-        for model in (self._cast.target, draft):
-            messages = [Message("system", _SYSTEM), Message("user", _task(1))]
-            prompts.append(await in_time(model, model.chat_prompt(messages)))
-        most = min(4 * _MOST_TOKENS * 2, max(_FEWEST_TOKENS, round(1.2 * tokens * slow / fast)))
-        one, other = await asyncio.gather(
-            self._write(self._cast.target, prompts[0], self._cast.target_sampling, tokens),
-            self._write(draft, prompts[1], self._cast.draft_sampling, most),
+        Returns seconds of a token of the target alone, and the factors on one of target and draft while both write, at
+        least 1.
+        """
+        target = writers[0]
+        alone: list[float] = []
+        beside: list[tuple[float, float]] = []
+        for turn in range(_TURNS):
+            for size in self._batches:
+                for writer in writers:
+                    expected_s = writer.expected_s(size)
+                    tokens = max(_FEWEST_TOKENS, self._affordable(expected_s) // _TURNS)
+                    if turn + size > 1 and self._left() - kept_s < expected_s * tokens:
+                        continue
+                    heard = await self._together(writer, tokens, size)
+                    seconds = _seconds_a_token(heard)
+                    if seconds is not None:
+                        writer.last_s[size] = seconds
+                        writer.over_alone.setdefault(size, []).append(seconds / target.last_s[1])
+                    if size == 2 and not writer.unshared:
+                        writer.unshared = _unshared(writer, heard)
+                if size == 1:
+                    alone.append(target.last_s[1])
+                    if len(writers) > 1 and (not turn or self._left() > kept_s):
+                        beside.append(await self._beside(target, writers[1]))
+        for writer in writers:
+            missing = [size for size in self._batches if size not in writer.over_alone]
+            self._left_out += [f"{writer.role} with {size} sequences" for size in missing]
+        first, second = ([pair[i] for pair in beside] or [1.0] for i in (0, 1))
+        return fmean(alone), (median(first), median(second))
+
+    async def _beside(self, target: "_Writer", draft: "_Writer") -> tuple[float, float]:
+        """Factors on a token of both while they write beside each other."""
+        tokens = max(_FEWEST_TOKENS, self._affordable(target.last_s[1]) // _TURNS)
+        ratio = target.last_s[1] / draft.last_s[1]
+        most = min(8 * _MOST_TOKENS, max(_FEWEST_TOKENS, round(1.2 * tokens * ratio)))
+        heard = await asyncio.gather(
+            self._write(target.model, target.prompt, target.sampling, tokens),
+            self._write(draft.model, draft.prompt, draft.sampling, most),
         )
-        begin, end = max(one.at[0], other.at[0]), min(one.at[-1], other.at[-1])
-        slowed = (_seconds_a_token([each], begin, end) for each in (one, other))
+        begin, end = max(each.at[0] for each in heard), min(each.at[-1] for each in heard)
         first, second = (
-            max(1.0, together / alone) if together else 1.0
-            for together, alone in zip(slowed, (slow, fast), strict=True)
+            max(1.0, (_seconds_a_token([each], begin, end) or 0.0) / writer.last_s[1])
+            for each, writer in zip(heard, (target, draft), strict=True)
         )
         return first, second
 
     async def _speculative(
-        self, cast: Cast, meter: Meter | None, plain_s: float, drafted: bool
-    ) -> tuple[Pace, float, float | None]:
-        """A pass with its proposals, what each of them costs, and the tokens that it came to.
-
-        `plain_s`: about what a pass of the target takes.
+        self, cast: Cast, meter: Meter | None, plain: "_Writer", drafted: bool
+    ) -> tuple[float, Pace, float, float | None]:
+        """A pass of the plain target, one with proposals, what each of them costs, and the tokens that it came to.
 
         A server that takes drafted steps gets its own greedy answer as one, so that passes are as full as can be. Where
         it has no proposals without, a pass is one of those, and each proposal costs its share of the difference.
@@ -204,30 +213,33 @@ class Probe:
         prompt = await in_time(target, target.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
         sampling = GREEDY if drafted else cast.target_sampling
         await self._write(target, prompt, sampling, 2)
-        tokens = max(_FEWEST_DRAFTED if drafted else 0, self._affordable(plain_s))
+        tokens = max(_FEWEST_DRAFTED if drafted else 0, self._affordable(plain.last_s[1]))
         suggestion = Suggestion(target, prompt)
-        bare_s = None
+        answer: list[int] = []
         if drafted:
-            without, proposed = await self._metered(target, prompt, sampling, tokens, meter)
-            if proposed is not None and not proposed.proposed_tokens:
-                bare_s = _seconds_a_token([without])
-            suggestion.add(without.ids)
+            answer = (await self._write(target, prompt, sampling, tokens)).ids
+            suggestion.add(answer)
+            await self._write(target, prompt, sampling, tokens)
+            suggestion.withdraw()
         turns = []
-        for _ in range(_TURNS if drafted else 1):
+        for turn in range(_DRAFTED_TURNS if drafted else 1):
+            if turn and self._left() < 0:
+                break
+            plain_s = _seconds_a_token(await self._together(plain, 2 * _FEWEST_TOKENS, 1))
+            bare_s = None
+            if drafted:
+                without, proposed = await self._metered(target, prompt, sampling, 2 * _FEWEST_TOKENS, meter)
+                if proposed is not None and not proposed.proposed_tokens:
+                    bare_s = _seconds_a_token([without])
+                suggestion.add(answer)
             heard, counted = await self._metered(target, prompt, sampling, tokens, meter)
-            passes = _passes_after_the_first(heard, counted, drafted)
-            if passes < 1:
-                raise ModelError(f"{target.name} wrote too little to be measured")
-            turns.append(((heard.at[-1] - heard.at[0]) / passes, passes, heard, counted))
-        suggestion.withdraw()
-        pass_s, passes, heard, counted = min(turns, key=itemgetter(0))
-        proposal_s = 0.0
-        if bare_s is not None and counted is not None and counted.proposed_tokens >= heard.tokens[0]:
-            behind = counted.proposed_tokens - (heard.tokens[0] - 1)  # those of the first pass, if it had any
-            proposal_s = max(0.0, pass_s - bare_s) * passes / behind
-            pass_s = bare_s
-        told = None if counted is None or drafted else sum(heard.tokens) / (passes + 1)
-        return Pace(((1, pass_s),), max(0.0, heard.wait_s - pass_s)), proposal_s, told
+            suggestion.withdraw()
+            turns.append(_speculated(plain_s or plain.last_s[1], bare_s, heard, counted, drafted=drafted))
+        plain_s, pass_s, start_s, proposal_s = (fmean(values) for values in zip(*turns, strict=True))
+        told = None
+        if counted is not None and not drafted:
+            told = sum(heard.tokens) / (_passes_after_the_first(heard, counted, drafted) + 1)
+        return plain_s, Pace(((1, pass_s),), start_s), proposal_s, told
 
     async def _metered(
         self, model: LanguageModel, prompt: Sequence[int], sampling: Sampling, tokens: int, meter: Meter | None
@@ -250,10 +262,10 @@ class Probe:
                 break
         return median(taken[1:])
 
-    async def _together(
-        self, model: LanguageModel, prompt: Sequence[int], sampling: Sampling, tokens: int, size: int
-    ) -> list[_Heard]:
-        return await asyncio.gather(*(self._write(model, prompt, sampling, tokens) for _ in range(size)))
+    async def _together(self, writer: "_Writer", tokens: int, size: int) -> list[_Heard]:
+        return await asyncio.gather(
+            *(self._write(writer.model, writer.prompt, writer.sampling, tokens) for _ in range(size))
+        )
 
     async def _write(self, model: LanguageModel, prompt: Sequence[int], sampling: Sampling, tokens: int) -> _Heard:
         """One request, with the times of its chunks."""
@@ -277,10 +289,59 @@ class Probe:
         return max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(self._seconds * _SHARE / pass_s)))
 
 
-@dataclass(frozen=True)
-class _Batched:
-    pace: Pace
-    unshared: float
+@dataclass
+class _Writer:
+    """A model whose batches are measured."""
+
+    role: str
+    model: LanguageModel
+    sampling: Sampling
+    prompt: Sequence[int]
+    alone: Pace
+    """As it was found at first."""
+    last_s: dict[int, float] = field(default_factory=dict)
+    """By sequences at once: seconds of a token of each, as last measured."""
+    over_alone: dict[int, list[float]] = field(default_factory=dict)
+    """The same in every turn, over a token of the target alone in that turn."""
+    unshared: float = 0.0
+    """Share of the prompt that each of two sequences read for itself."""
+
+    def __post_init__(self) -> None:
+        self.last_s[1] = self.alone.seconds(1)
+
+    def expected_s(self, size: int) -> float:
+        """Seconds of a token in a batch, with room where it was not measured yet."""
+        known = max(n for n in self.last_s if n <= size)
+        return self.last_s[known] * (1 if known == size else 2)
+
+    def pace(self, alone_s: float) -> Pace:
+        """With `alone_s` seconds for a token of the target alone."""
+        found = {size: alone_s * median(ratios) for size, ratios in self.over_alone.items()}
+        return replace(self.alone, pass_s=tuple(sorted(found.items())) or self.alone.pass_s)
+
+
+def _unshared(writer: _Writer, heard: Sequence[_Heard]) -> float:
+    """From the wait of those that read the same prompt at once: 0 where one read it for all, 1 where each did."""
+    if writer.alone.read_s <= 0:
+        return 0.0
+    reading_s = max(each.wait_s for each in heard) - writer.alone.start_s - writer.last_s.get(2, writer.last_s[1])
+    return min(1.0, max(0.0, reading_s / (writer.alone.read_s * len(writer.prompt))))
+
+
+def _speculated(
+    plain_s: float, bare_s: float | None, heard: _Heard, counted: TokenSpeculation | None, *, drafted: bool
+) -> tuple[float, float, float, float]:
+    """Of one turn of a target that speculates: seconds of a pass of the plain target, of one of its own, from the
+    request to the first, and more for each proposal."""
+    passes = _passes_after_the_first(heard, counted, drafted)
+    if passes < 1:
+        raise ModelError("the target of SD wrote too little to be measured")
+    pass_s, proposal_s = (heard.at[-1] - heard.at[0]) / passes, 0.0
+    if bare_s is not None and counted is not None and counted.proposed_tokens >= heard.tokens[0]:
+        behind = counted.proposed_tokens - (heard.tokens[0] - 1)  # those of the first pass, if it had any
+        proposal_s = max(0.0, pass_s - bare_s) * passes / behind
+        pass_s = bare_s
+    return plain_s, pass_s, max(0.0, heard.wait_s - pass_s), proposal_s
 
 
 def _seconds_a_token(heard: Sequence[_Heard], begin: float | None = None, end: float | None = None) -> float | None:

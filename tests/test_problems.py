@@ -94,7 +94,7 @@ def test_a_run_that_did_not_finish_is_tried_again(comparison: Comparison) -> Non
     ("text", "complaint"),
     [
         ('{"question": "a", "answer": "1"}\nnonsense\n', "line 2"),
-        ('{"question": "a"}\n', "line 1, answer: Field required"),
+        ('{"answer": "1"}\n', "line 1, question: Field required"),
         ('{"question": "", "answer": "1"}\n', "line 1, question"),
     ],
 )

@@ -178,7 +178,7 @@ def _real(models: RealModels | None, why_no_models: str) -> Iterator[_Line]:
     for scheme, total in models.totals().items():
         value = f"{total.tokens_per_s or 0:.2f} tokens/s" if scheme == "ar" else f"{total.speedup or 0:.3f} × ar"
         accepted = "" if total.acceptance is None else f", {total.acceptance:.0%} of steps accepted"
-        right = f"{total.right} of {total.problems} right"
+        right = f"{total.right} of {total.graded} right"
         yield _Line(scheme, value, f"profile {total.profile}, {right}{accepted}")
     for scheme, reason in models.why_not.items():
         yield _Line(scheme, "–", reason)

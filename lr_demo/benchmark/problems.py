@@ -1,7 +1,7 @@
 """Runs schemes over the same problems on a profile's models and compares them: accuracy, acceptance, speed.
 
-`python -m lr_demo.benchmark.problems PROBLEMS.jsonl --profile cpu` takes lines with `question` and `answer`. One
-run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike, and
+`python -m lr_demo.benchmark.problems PROBLEMS.jsonl --profile cpu` takes lines with `question` and, where there is a
+right one, `answer`. One run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike, and
 a run of one token with each before: whichever came first would read the prompt for all. A scheme whose token proposals
 the profile's target does not make runs on a copy of the profile that does, after the others, beside plain decoding of
 its own.
@@ -34,6 +34,7 @@ from lr_demo.terminal import plain, show_fleet, table_console
 Lines = TypeVar("Lines", bound=BaseModel)
 
 
+_JUDGED = {True: "right", False: "wrong", None: "     "}
 _USUAL = [Scheme.AR, Scheme.LR_JUDGE, Scheme.LR_EMBEDDING, Scheme.SPECREASON]
 
 
@@ -43,7 +44,8 @@ class Problem(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     question: str = Field(min_length=1)
-    answer: str
+    answer: str | None = None
+    """None: whatever is answered, only its speed counts."""
 
 
 class Row(BaseModel):
@@ -52,7 +54,8 @@ class Row(BaseModel):
     question: str
     scheme: Scheme
     settings: RunSettings
-    right: bool
+    right: bool | None
+    """None where no answer is expected."""
     summary: Summary
     hardware: str = ""
     """What it ran on, for people."""
@@ -72,6 +75,8 @@ class Totals(BaseModel):
     profile: str
     problems: int
     right: int
+    graded: int
+    """Problems of which an answer is expected."""
     unfinished: int
     acceptance: float | None
     """accepted / (accepted + corrected), over all steps that were decided by comparison."""
@@ -79,6 +84,8 @@ class Totals(BaseModel):
     """Tokens of all answers over the seconds of all runs."""
     speedup: float | None
     """Over plain decoding on the same profile, on the problems that both have solved or tried."""
+    least_speedup: float | None
+    """The same on the problem where it is least."""
     tokens_per_pass: float | None
     """Tokens of a pass of the target that had proposals, its own among them; None where nothing was proposed."""
     verdict_s: float | None
@@ -108,15 +115,19 @@ def _total(scheme: Scheme, profile: str, solved: dict[str, Row], plain: dict[str
     shared = [problem for problem in solved if problem in plain]
     answers = [(solved[problem].summary.answer, plain[problem].summary.answer) for problem in shared]
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
+    each_own, each_base = ([_rate([table[problem].summary]) for problem in shared] for table in (solved, plain))
+    speedups = [one / other for one, other in zip(each_own, each_base, strict=True) if one and other]
     return Totals(
         scheme=scheme,
         profile=profile,
         problems=len(solved),
-        right=sum(row.right for row in solved.values()),
+        right=sum(row.right is True for row in solved.values()),
+        graded=sum(row.right is not None for row in solved.values()),
         unfinished=sum(each.status is not RunStatus.FINISHED for each in summaries),
         acceptance=sum(each.accepted for each in summaries) / compared if compared else None,
         tokens_per_s=_rate(summaries),
         speedup=own / base if own and base else None,
+        least_speedup=min(speedups, default=None),
         tokens_per_pass=_tokens_per_pass(summaries),
         verdict_s=mean(verdicts) if verdicts else None,
         same_answer=sum(own == base for own, base in answers) if answers else None,
@@ -142,20 +153,21 @@ def as_table(results: list[Totals], title: str = "", box: Box = HEAVY_HEAD) -> T
     table = Table(title=title or None, box=box)
     several = len({each.profile for each in results}) > 1
     left = ["profile", "scheme"] if several else ["scheme"]
-    right = ["right", "unfinished", "acceptance", "tokens/s", "× plain", "tokens a pass", "verdict s", "same answer"]
+    right = ["right", "unfinished", "acceptance", "tokens/s", "× plain", "least", "tokens a pass"]
     for column in left:
         table.add_column(column)
-    for column in (*right, "wasted draft", "target"):
+    for column in (*right, "verdict s", "same answer", "wasted draft", "target"):
         table.add_column(column, justify="right")
     for each in results:
         table.add_row(
             *([each.profile] if several else []),
             each.scheme,
-            f"{each.right} of {each.problems}",
+            f"{each.right} of {each.graded}" if each.graded else "–",
             str(each.unfinished),
             "–" if each.acceptance is None else f"{each.acceptance:.0%}",
             "–" if each.tokens_per_s is None else f"{each.tokens_per_s:.2f}",
             "–" if each.speedup is None else f"{each.speedup:.2f}",
+            "–" if each.least_speedup is None else f"{each.least_speedup:.2f}",
             "–" if each.tokens_per_pass is None else f"{each.tokens_per_pass:.2f}",
             "–" if each.verdict_s is None else f"{each.verdict_s:.2f}",
             "–" if each.same_answer is None else str(each.same_answer),
@@ -205,7 +217,7 @@ def graded(problem: Problem, scheme: Scheme, race: Race) -> Row:
         question=problem.question,
         scheme=scheme,
         settings=race.run.settings,
-        right=correct(summary.final_answer, problem.answer),
+        right=correct(summary.final_answer, problem.answer) if problem.answer is not None else None,
         summary=summary,
         hardware=started.hardware if started is not None else "",
         measured_at=started.started_at if started is not None else "",
@@ -240,7 +252,7 @@ def _line(number: int, row: Row) -> str:
     if summary.status is not RunStatus.FINISHED:
         return f"{number:>4} {row.scheme:<13} {summary.status}: {summary.reason}"
     return (
-        f"{number:>4} {row.scheme:<13} {'right' if row.right else 'wrong'} {summary.output_tokens:>4} tokens "
+        f"{number:>4} {row.scheme:<13} {_JUDGED[row.right]} {summary.output_tokens:>4} tokens "
         f"{summary.wall_s:6.1f} s {summary.tokens_per_s or 0:6.2f}/s  {summary.accepted} accepted, "
         f"{summary.corrected} corrected"
     )
@@ -251,7 +263,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def compare(
-    problems: Annotated[Path, typer.Argument(help="JSON lines: question, answer.")],
+    problems: Annotated[Path, typer.Argument(help="JSON lines: question, and answer where one is right.")],
     profile: Annotated[str, typer.Option(help="Name of a shipped profile, or a file.")] = "cpu",
     count: Annotated[int, typer.Option(min=1, help="The first so many problems.")] = 20,
     scheme: Annotated[list[Scheme] | None, typer.Option(help="Again for each; default: all but lr-exact.")] = None,
