@@ -22,20 +22,40 @@ def _case(target: str, drafted: str) -> str:
 
 
 _EXAMPLES = [
+    ("3 shirts cost 3 \\times 20 = 60 dollars.", "So 3 shirts cost 3 \\times 20 = 50 dollars.", NO),
     (
         "So she sells 9 eggs a day.\n\\[16 - 3 - 4 = 9\\]",
         "Subtract the eggs she keeps: 16 - 7 = 9 eggs left to sell.",
         YES,
     ),
-    ("3 shirts cost 3 \\times 20 = 60 dollars.", "So 3 shirts cost 3 \\times 20 = 50 dollars.", NO),
+    (
+        "To find his yearly pay, we need to add what both of his jobs pay.",
+        "To find his yearly pay, we need to multiply a week's pay by 52.",
+        NO,
+    ),
+    (
+        "To find the total, we need to follow these steps:",
+        "To determine the total, let's break the problem down step by step.",
+        YES,
+    ),
+    (
+        "To find the profit, we need to follow these steps:",
+        "To find the profit, we need to subtract the value from the costs.",
+        NO,
+    ),
     (
         "First, the cost of the apples: 4 \\times 2 = 8 dollars.",
         "To solve this problem, we need to follow these steps:",
         NO,
     ),
-    ("To find the total, follow these steps:", "Let's break the problem down step by step.", YES),
     ("Step 2: Find how far he runs. 2 \\times 30 = 60 miles.", "Step 2: Find how long he runs. 60 / 30 = 2 hours.", NO),
+    (
+        "**Step 3:** The boxes hold 6 \\times 12 = 72 pens.",
+        "3. Calculate the number of pens in all boxes:\n\\[6 \\text{ boxes} \\times 12 = 72\\]",
+        YES,
+    ),
 ]
+"""What a small judge gets wrong without: a plan of its own is no other wording of an announcement, or of another plan."""
 _CHAT = [
     Message("system", INSTRUCTION),
     *(
