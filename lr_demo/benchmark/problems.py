@@ -1,10 +1,10 @@
 """Runs schemes over the same problems on a profile's models and compares them: accuracy, acceptance, speed.
 
 `python -m lr_demo.benchmark.problems PROBLEMS.jsonl --profile cpu` takes lines with `question` and, where there is a
-right one, `answer`. One run at a time, every scheme on a problem before the next problem, so that a drift of the machine meets all alike, and
-a run of one token with each before: whichever came first would read the prompt for all. A scheme whose token proposals
-the profile's target does not make runs on a copy of the profile that does, after the others, beside plain decoding of
-its own.
+right one, `answer`. One run at a time, every scheme on a problem before the next problem, so that a drift of the
+machine meets all alike, and a run of one token with each before: whichever came first would read the prompt for all. A
+scheme whose token proposals the profile's target does not make runs on a copy of the profile that does, after the
+others, beside plain decoding of its own.
 """
 
 import asyncio

@@ -55,7 +55,7 @@ _EXAMPLES = [
         YES,
     ),
 ]
-"""What a small judge gets wrong without: a plan of its own is no other wording of an announcement, or of another plan."""
+"""Small judges take a plan for another wording of an announcement, or of another plan, until they have seen some."""
 _CHAT = [
     Message("system", INSTRUCTION),
     *(
