@@ -107,10 +107,10 @@ class Probe:
         """
         loop = asyncio.get_running_loop()
         self._began = loop.time()
-        target = _Writer("target", self._cast.target, self._cast.target_sampling, *await self._pace("target"))
+        target = await self._writer("target", self._cast.target, self._cast.target_sampling)
         writers = [target]
         if self._cast.draft is not None:
-            writers.append(_Writer("draft", self._cast.draft, self._cast.draft_sampling, *await self._pace("draft")))
+            writers.append(await self._writer("draft", self._cast.draft, self._cast.draft_sampling))
         verdict_s = await self._verdict_s(self._cast.verifier) if self._cast.verifier is not None else 0.0
         kept_s = self._seconds * _SPECULATIVE_SHARE if speculative is not None else 0.0
         alone_s, slowed = await self._turns(writers, kept_s)
@@ -134,12 +134,8 @@ class Probe:
             )
         return Measured(costs, tokens_a_pass, tuple(self._left_out), loop.time() - self._began)
 
-    async def _pace(self, role: str) -> tuple[Sequence[int], Pace]:
-        """The prompt that is used, and the pace alone: reading, the wait before the first token, and a pass."""
-        target = role == "target"
-        model = self._cast.target if target else self._cast.draft
-        sampling = self._cast.target_sampling if target else self._cast.draft_sampling
-        assert model is not None
+    async def _writer(self, role: str, model: LanguageModel, sampling: Sampling) -> "_Writer":
+        """A model and its pace alone: reading, the wait before the first token, and a pass."""
         clock = asyncio.get_running_loop().time
         prompt = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _task(1))]))
         long = await in_time(model, model.chat_prompt([Message("system", _SYSTEM), Message("user", _long(role))]))
@@ -150,7 +146,7 @@ class Probe:
         start_s = max(0.0, first.wait_s - pass_s)
         unread = await self._write(model, long, sampling, 1)
         read_s = max(0.0, unread.wait_s - first.wait_s) / max(1, len(long))
-        return prompt, Pace(((1, pass_s),), start_s, read_s)
+        return _Writer(role, model, sampling, prompt, Pace(((1, pass_s),), start_s, read_s))
 
     async def _turns(self, writers: Sequence["_Writer"], kept_s: float) -> tuple[float, tuple[float, float]]:
         """Every batch of every model, and two models beside each other, several times over, as long as there is time.
@@ -162,6 +158,8 @@ class Probe:
         alone: list[float] = []
         beside: list[tuple[float, float]] = []
         for turn in range(_TURNS):
+            if turn and self._left() - kept_s < target.last_s[1] * _FEWEST_TOKENS:
+                break
             for size in self._batches:
                 for writer in writers:
                     expected_s = writer.expected_s(size)

@@ -115,8 +115,7 @@ def _total(scheme: Scheme, profile: str, solved: dict[str, Row], plain: dict[str
     shared = [problem for problem in solved if problem in plain]
     answers = [(solved[problem].summary.answer, plain[problem].summary.answer) for problem in shared]
     own, base = (_rate(table[problem].summary for problem in shared) for table in (solved, plain))
-    each_own, each_base = ([_rate([table[problem].summary]) for problem in shared] for table in (solved, plain))
-    speedups = [one / other for one, other in zip(each_own, each_base, strict=True) if one and other]
+    speeds = [(solved[problem].summary.tokens_per_s, plain[problem].summary.tokens_per_s) for problem in shared]
     return Totals(
         scheme=scheme,
         profile=profile,
@@ -127,7 +126,7 @@ def _total(scheme: Scheme, profile: str, solved: dict[str, Row], plain: dict[str
         acceptance=sum(each.accepted for each in summaries) / compared if compared else None,
         tokens_per_s=_rate(summaries),
         speedup=own / base if own and base else None,
-        least_speedup=min(speedups, default=None),
+        least_speedup=min((one / other for one, other in speeds if one and other), default=None),
         tokens_per_pass=_tokens_per_pass(summaries),
         verdict_s=mean(verdicts) if verdicts else None,
         same_answer=sum(own == base for own, base in answers) if answers else None,
