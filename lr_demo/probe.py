@@ -33,7 +33,7 @@ _FEWEST_DRAFTED = 24
 _SHARE = 0.1
 """Of the time, for one measurement."""
 _HALF = 0.5
-"""Of a prompt, read by each of two that have it in common: less is chance."""
+"""Of a text, read once more by the second of two that have it in common: less is a pass that it waited for."""
 _VERDICTS = 3
 _TURNS = 3
 """Times that every batch is measured."""
@@ -120,7 +120,7 @@ class Probe:
             verdict_s=verdict_s,
             target_slowed=slowed[0],
             draft_slowed=slowed[1],
-            unshared=target.unshared if target.unshared > _HALF else 0.0,
+            unshared=min(1.0, target.unshared) if target.unshared > _HALF else 0.0,
         )
         tokens_a_pass = None
         if speculative is not None:
@@ -146,7 +146,11 @@ class Probe:
         start_s = max(0.0, first.wait_s - pass_s)
         unread = await self._write(model, long, sampling, 1)
         read_s = max(0.0, unread.wait_s - first.wait_s) / max(1, len(long))
-        return _Writer(role, model, sampling, prompt, Pace(((1, pass_s),), start_s, read_s))
+        unshared = 0.0
+        if len(self._batches) > 1 and read_s > 0:  # two that have a long text in common, which was read for one before
+            both = await asyncio.gather(*(self._write(model, long, sampling, 1) for _ in range(2)))
+            unshared = (max(each.wait_s for each in both) - first.wait_s) / (unread.wait_s - first.wait_s)
+        return _Writer(role, model, sampling, prompt, Pace(((1, pass_s),), start_s, read_s), unshared)
 
     async def _turns(self, writers: Sequence["_Writer"], kept_s: float) -> tuple[float, tuple[float, float]]:
         """Every batch of every model, and two models beside each other, several times over, as long as there is time.
@@ -166,13 +170,10 @@ class Probe:
                     tokens = max(_FEWEST_TOKENS, self._affordable(expected_s) // _TURNS)
                     if turn + size > 1 and self._left() - kept_s < expected_s * tokens:
                         continue
-                    heard = await self._together(writer, tokens, size)
-                    seconds = _seconds_a_token(heard)
+                    seconds = _seconds_a_token(await self._together(writer, tokens, size))
                     if seconds is not None:
                         writer.last_s[size] = seconds
                         writer.over_alone.setdefault(size, []).append(seconds / target.last_s[1])
-                    if size == 2 and not writer.unshared:
-                        writer.unshared = _unshared(writer, heard)
                 if size == 1:
                     alone.append(target.last_s[1])
                     if len(writers) > 1 and (not turn or self._left() > kept_s):
@@ -297,12 +298,13 @@ class _Writer:
     prompt: Sequence[int]
     alone: Pace
     """As it was found at first."""
+    unshared: float
+    """What the second of two reads of a long text that was read for one before: 0 nothing, 1 all; a pass of waiting
+    besides."""
     last_s: dict[int, float] = field(default_factory=dict)
     """By sequences at once: seconds of a token of each, as last measured."""
     over_alone: dict[int, list[float]] = field(default_factory=dict)
     """The same in every turn, over a token of the target alone in that turn."""
-    unshared: float = 0.0
-    """Share of the prompt that each of two sequences read for itself."""
 
     def __post_init__(self) -> None:
         self.last_s[1] = self.alone.seconds(1)
@@ -316,14 +318,6 @@ class _Writer:
         """With `alone_s` seconds for a token of the target alone."""
         found = {size: alone_s * median(ratios) for size, ratios in self.over_alone.items()}
         return replace(self.alone, pass_s=tuple(sorted(found.items())) or self.alone.pass_s)
-
-
-def _unshared(writer: _Writer, heard: Sequence[_Heard]) -> float:
-    """From the wait of those that read the same prompt at once: 0 where one read it for all, 1 where each did."""
-    if writer.alone.read_s <= 0:
-        return 0.0
-    reading_s = max(each.wait_s for each in heard) - writer.alone.start_s - writer.last_s.get(2, writer.last_s[1])
-    return min(1.0, max(0.0, reading_s / (writer.alone.read_s * len(writer.prompt))))
 
 
 def _speculated(

@@ -1,12 +1,14 @@
 """A probe finds what the simulated models were set to; in virtual time."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from lr_demo.config import DraftedSpeculation, RunSettings, SimulatedSpeculation
 from lr_demo.decoding.engine import Cast
-from lr_demo.models.protocol import GREEDY
+from lr_demo.models.protocol import GREEDY, Chunk, GenerationRequest
+from lr_demo.models.simulated import SimulatedModel
 from lr_demo.models.story import SeededStory
 from lr_demo.models.virtual_time import run_virtual
 from lr_demo.prediction import Costs
@@ -102,3 +104,21 @@ def test_nothing_of_a_probe_is_left_behind() -> None:
         return target.in_flight + draft.in_flight + len(asyncio.all_tasks()) - 1
 
     assert run_virtual(leftovers()) == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_whether_requests_share_what_was_read_is_found(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = SimulatedModel.generate
+    read: dict[tuple[int, ...], int] = {}
+    """Places that have read a prompt."""
+
+    async def reading(model: SimulatedModel, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        prompt, places = tuple(request.prompt), model.in_flight + 1
+        if read.get(prompt, 0) < (1 if shared else places):
+            read[prompt] = places
+            await asyncio.sleep(0.001 * len(prompt))
+        async for chunk in generate(model, request):
+            yield chunk
+
+    monkeypatch.setattr(SimulatedModel, "generate", reading)
+    assert probed().costs.unshared == pytest.approx(0.0 if shared else 1.0, abs=0.1)
