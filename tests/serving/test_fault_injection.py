@@ -82,22 +82,32 @@ def until_ready(manager: RunManager) -> None:
     asyncio.run(wait())
 
 
-def process_of(manager: RunManager, server: str) -> psutil.Process:
+async def process_of(manager: RunManager, server: str) -> psutil.Process:
     """The process that listens where the server is said to serve.
 
     Where the last fault came at the end of a run, the fleet may not know of it yet: there is none until it does.
     """
+    async for view in manager.follow_fleet():
+        (status,) = [status for status in view.servers if status.name == server]
+        if serving(status):
+            for process in psutil.Process().children(recursive=True):
+                if status.detail.rpartition(":")[2] in (f"{port}/v1" for port in ports(process)):
+                    return process
+    raise AssertionError("a fleet is followed for as long as its manager lives")
 
-    async def find() -> psutil.Process:
-        async for view in manager.follow_fleet():
-            (status,) = [status for status in view.servers if status.name == server]
-            if serving(status):
-                for process in psutil.Process().children(recursive=True):
-                    if status.detail.rpartition(":")[2] in (f"{port}/v1" for port in ports(process)):
-                        return process
-        raise AssertionError("a fleet is followed for as long as its manager lives")
 
-    return asyncio.run(asyncio.wait_for(find(), 120))
+async def befall(manager: RunManager, server: str, fault: signal.Signals) -> None:
+    """A fault for the process that serves now.
+
+    One that was found a while ago may have been replaced: it ends, too, where it was slow to say that it lives.
+    """
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                (await process_of(manager, server)).send_signal(fault)
+            except psutil.NoSuchProcess:
+                continue
+            return
 
 
 def ports(process: psutil.Process) -> set[int]:
@@ -126,7 +136,9 @@ def settings_for(server: str, dice: random.Random) -> RunSettings:
     )
 
 
-def strike(process: psutil.Process, handle: RunHandle, fault: signal.Signals, after_s: float, verdict: int = 0) -> bool:
+def strike(
+    manager: RunManager, server: str, handle: RunHandle, fault: signal.Signals, after_s: float, verdict: int = 0
+) -> bool:
     """Follow a run to its end, with a fault some time after it began, or after the judge was asked for a verdict.
 
     Returns whether the judge was giving a verdict then. The run may be over by then: the next one must not suffer.
@@ -141,7 +153,7 @@ def strike(process: psutil.Process, handle: RunHandle, fault: signal.Signals, af
                     break
         await asyncio.sleep(after_s)
         judging = handle.log.finished is None and bool(being_judged(handle))
-        process.send_signal(fault)
+        await befall(manager, server, fault)
         return judging
 
     async def both() -> bool:
@@ -192,13 +204,12 @@ def test_a_run_survives_the_fault_of_a_server(manager: RunManager, server: str, 
     struck = 0
     for _ in range(FAULTS):
         until_ready(manager)
-        process = process_of(manager, server)
         race = manager.start(PROSE if server == "judge" else PROMPT, settings_for(server, dice), baseline=False)
         begun = time.monotonic()
         if server == "judge":  # a verdict takes a tenth of a second or two: a fault at any time would rarely meet one
-            struck += strike(process, race.run, fault, dice.uniform(0.0, 0.05), verdict=1)
+            struck += strike(manager, server, race.run, fault, dice.uniform(0.0, 0.05), verdict=1)
         else:
-            strike(process, race.run, fault, dice.uniform(0.0, 2.5))
+            strike(manager, server, race.run, fault, dice.uniform(0.0, 2.5))
         check(manager, race.run)
         events = race.run.log.events()
         gap = max((after.t - before.t for before, after in pairwise(events)), default=0.0)
@@ -222,11 +233,11 @@ def test_a_target_that_is_given_up_fails_the_run_at_once_and_a_draft_does_not(
     until_ready(manager)
     monkeypatch.setattr(limits, "RESTARTS", 0)
     race = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
-    strike(process_of(manager, "draft"), race.run, signal.SIGKILL, 0.5)
+    strike(manager, "draft", race.run, signal.SIGKILL, 0.5)
     check(manager, race.run)
     assert race.run.phase.value == "finished"
     race = manager.start(PROMPT, settings_for("judge", dice), baseline=False)
-    strike(process_of(manager, "target"), race.run, signal.SIGKILL, 0.5)
+    strike(manager, "target", race.run, signal.SIGKILL, 0.5)
     check(manager, race.run)
     assert race.run.phase.value == "failed"
     finished = race.run.log.finished
