@@ -11,7 +11,19 @@ from lr_demo.benchmark.concurrent_runs import Curve, simulate, with_curve
 from lr_demo.benchmark.problems import read_lines
 from lr_demo.benchmark.schemes import SETTINGS, Scheme
 from lr_demo.cli.program import run_program
-from lr_demo.config import RunSettings, Simulation, load_profile, parse_settings
+from lr_demo.config import (
+    DraftedSpeculation,
+    Drafting,
+    RoleMap,
+    RunSettings,
+    SimulatedServer,
+    Simulation,
+    load_profile,
+    parse_settings,
+)
+from lr_demo.models.protocol import LanguageModel
+from lr_demo.models.simulated import SimulatedModel
+from lr_demo.proposals.index import Accompanied
 from tests.runs.simulated_profile import TEXT
 
 ORIGIN = Origin(profile="simulated", simulated=True, curve="", hardware="no model", date="2026-01-01")
@@ -51,6 +63,35 @@ def test_as_runs_become_many_lookahead_fades_out_by_itself() -> None:
     assert shares[0] > 0.8
     assert shares[0] > shares[1] > shares[2]
     assert shares[2] < 0.1
+
+
+@pytest.mark.parametrize("scheme", [Scheme.SD_DRAFTED, Scheme.AUTO])
+def test_a_draft_that_its_target_waits_for_is_asked_for_a_run_alone(
+    scheme: Scheme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several runs each would wait for the drafts of all, and for the draft that reads their prompts."""
+    beside: list[int] = []
+    accompany = SimulatedModel.accompany
+
+    def noted(model: SimulatedModel, sequence: Accompanied, draft: LanguageModel | None) -> None:
+        if draft is not None:
+            beside.append(model.in_flight)
+        accompany(model, sequence, draft)
+
+    monkeypatch.setattr(SimulatedModel, "accompany", noted)
+    between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
+    profile = load_profile("simulated")
+    servers = {
+        "target": SimulatedServer(engine="simulated", ms_per_token=26, batch_growth=1, speculation=between),
+        "draft": SimulatedServer(engine="simulated", ms_per_token=2.5),
+    }
+    roles = RoleMap(target="target", speculative_target="target", draft="draft", judge="target")
+    profile = profile.model_copy(update={"servers": servers, "roles": roles, "simulation": Simulation(steps=14)})
+    settings = parse_settings(RunSettings(seed=1), SETTINGS[scheme])
+    ran = simulate(profile, settings, 3, 1)
+    ends = sorted(run.state.t for (run,) in ran)
+    assert ends[-1] > ends[-2], "one is left alone in the end"
+    assert set(beside) == {1}
 
 
 def test_more_runs_than_places_take_turns() -> None:

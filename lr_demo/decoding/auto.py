@@ -72,7 +72,9 @@ class Auto:
         self._memory = memory
         between = isinstance(ahead, DraftBetween)
         self._measured = Measured(memory.for_another_run(), suggests=ahead is not None, drafts_between=between)
-        self._chooser = Chooser(self._measured, settings, alternatives_differ=alternatives_differ)
+        self._chooser = Chooser(
+            self._measured, settings, alternatives_differ=alternatives_differ, alone=lambda: share.alone
+        )
         self._progress = Progress()
         self._lookahead: Lookahead | None = None
         self._shadow: Shadow | None = None

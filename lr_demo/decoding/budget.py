@@ -153,6 +153,11 @@ class Share:
 
     # For the run.
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other run has the target now."""
+        return self._budget.runs == 1
+
     def request(self, step: int, start: Start, *, needed: bool = False) -> None:
         """Start the expansion of a step now, or when there is a place for it.
 

@@ -4,7 +4,7 @@ lose.
 Knows no model and no clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
@@ -65,9 +65,19 @@ class Decision:
 class Chooser:
     """Chooses again whenever it is asked; small gains change nothing."""
 
-    def __init__(self, measured: Measured, settings: RunSettings, *, alternatives_differ: bool) -> None:
-        """`alternatives_differ`: drafted alternatives are sampled, not all the same."""
-        self._measured = measured
+    def __init__(
+        self,
+        measured: Measured,
+        settings: RunSettings,
+        *,
+        alternatives_differ: bool,
+        alone: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`alternatives_differ`: drafted alternatives are sampled, not all the same.
+
+        `alone`: whether no other run has the target.
+        """
+        self._measured, self._alone = measured, alone
         self._budget = settings.parallel_budget
         self._widest = 2 if alternatives_differ else 1
         self.present = Reach(0)
@@ -107,7 +117,7 @@ class Chooser:
         measured = self._measured
         away = sorted(measured.away & {Role.DRAFT, Role.JUDGE})
         costs = measured.costs()
-        if away and (costs is None or Role.DRAFT in away or not measured.suggests):
+        if away and (costs is None or Role.DRAFT in away or not self._suggests):
             return Decision(Reach(0), None, f"the {' and the '.join(away)} cannot be asked")
         if costs is None:
             return Decision(
@@ -116,7 +126,7 @@ class Chooser:
         alpha = max(0.0, measured.acceptance - self._caution() * measured.doubt)
         reaches = [] if away else self._reaches()
         options = {reach: measured.trust * gain for reach, gain in self._speedups(reaches, alpha).items()}
-        if measured.suggests:
+        if self._suggests:
             options[_AHEAD] = self._ahead_gain(costs)
         worth = {reach: gain / (_WIDER if reach.width > 1 else 1.0) for reach, gain in options.items()}
         best = max(worth, key=lambda reach: worth[reach])
@@ -128,6 +138,11 @@ class Chooser:
         if now in options and worth[best] < worth[now] * (_BETTER if best.ahead == now.ahead else _OTHERWISE):
             best = now
         return Decision(best, options[best], self._agreed() if best.ahead else self._accepted())
+
+    @property
+    def _suggests(self) -> bool:
+        """Whether what a draft writes for plain decoding would be proposed."""
+        return self._measured.suggests and (self._alone() or not self._measured.drafts_between)
 
     def _reaches(self) -> list[Reach]:
         """What lookahead can be chosen: one step ahead until it was seen what a second sequence in flight costs."""
@@ -202,6 +217,8 @@ class Chooser:
 
     def _in_vain(self) -> str:
         """Why drafted tokens are not proposed."""
+        if not self._suggests:
+            return "other runs have the target too, and several would wait for the drafts of all"
         costs = self._measured.costs()
         assert costs is not None, "asked for only where it is known"
         tried = "tried" if self._measured.memory.ahead.weight else self._agreed()

@@ -4,7 +4,7 @@ There the draft would slow the target down by as much as it writes beside it, an
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from lr_demo.decoding.attendance import Attendance
 from lr_demo.decoding.draft_text import DraftText
@@ -18,8 +18,8 @@ _TOLD_AGAIN = 1024
 _LOOKED_AT = 64
 """Tokens after which it is looked whether the draft's server is still there."""
 _FIRST = 3
-"""The draft reads the prompt when the target has written so many tokens: beside the target's own reading it would make
-the reader wait for the first one, and an answer of two words has no use for it."""
+"""The draft reads the prompt when the target has written so many tokens, with no other run: beside the target's own
+reading it would make the reader wait for the first one, and an answer of two words has no use for it."""
 
 
 class DraftBetween:
@@ -29,13 +29,24 @@ class DraftBetween:
     itself, and asks it again later; here it is found out in order to be said.
     """
 
-    def __init__(self, target: LanguageModel, draft_text: DraftText, draft: Attendance, prompt: Sequence[int]) -> None:
-        """`draft`: whether the draft is there; open while this runs."""
-        self._target, self._draft_text, self._draft = target, draft_text, draft
+    def __init__(
+        self,
+        target: LanguageModel,
+        draft_text: DraftText,
+        draft: Attendance,
+        prompt: Sequence[int],
+        alone: Callable[[], bool],
+    ) -> None:
+        """`draft`: whether the draft is there; open while this runs.
+
+        `alone`: whether no other run has the target. Of several, each would wait for the drafts of all: none is asked.
+        """
+        self._target, self._draft_text, self._draft, self._alone = target, draft_text, draft, alone
         self.wanted = True
         """While it is not, the draft is not asked, from the next token on."""
         self._text = list(prompt)
-        self._prompt_length = len(prompt)
+        self._by_itself = len(prompt)
+        """Length of the text from which on the run has had the target alone."""
         self._told = 0
         """Length of the text when the server was told of it."""
         self._looked = len(self._text)
@@ -58,6 +69,8 @@ class DraftBetween:
     def written(self, ids: Sequence[int]) -> None:
         """The target wrote these tokens."""
         self._text += ids
+        if not self._alone():
+            self._by_itself = len(self._text)
         self._tell()
         if not self._running or len(self._text) - self._looked >= _LOOKED_AT:
             self._looked = len(self._text)
@@ -66,13 +79,14 @@ class DraftBetween:
     def taken_back(self, tokens: int) -> None:
         """The target's last tokens do not count: it writes them again."""
         del self._text[len(self._text) - tokens :]
+        self._by_itself = min(self._by_itself, len(self._text))
         self._rest()
         self._tell()
 
     async def run(self) -> None:
         """Until cancelled; it may be run again later."""
         try:
-            while not self.wanted or len(self._text) - self._prompt_length < _FIRST:
+            while not self._due:
                 await self._more()
             self.reads = True
             await self._sign(self._draft_text.prove())
@@ -85,6 +99,10 @@ class DraftBetween:
         finally:
             self.reads = self._running = False
             self._rest()
+
+    @property
+    def _due(self) -> bool:
+        return self.wanted and self._alone() and len(self._text) - self._by_itself >= _FIRST
 
     async def _more(self) -> None:
         """Until the target has written on."""
@@ -99,7 +117,7 @@ class DraftBetween:
 
     def _tell(self) -> None:
         """Say which sequence it is, or that it is none any more."""
-        on = self._running and self.wanted and not self._draft.away
+        on = self._running and self._due and not self._draft.away
         if not on or len(self._text) - self._told >= _TOLD_AGAIN:
             self._rest()
         if on and self._accompaniment is None:

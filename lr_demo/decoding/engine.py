@@ -115,7 +115,7 @@ async def _decode(
     if suggests:
         prompt_text = DraftText(cast.draft, messages, same_vocabulary)
         if cast.drafts_between:
-            ahead = DraftBetween(cast.target, prompt_text, writing.draft, prompt_ids)
+            ahead = DraftBetween(cast.target, prompt_text, writing.draft, prompt_ids, lambda: share.alone)
         else:
             ahead = DraftAhead(
                 cast.target, prompt_text, writing.draft, cast.draft_sampling, prompt_ids, settings.seed, emit
