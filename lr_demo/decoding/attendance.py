@@ -24,6 +24,8 @@ class Attendance:
         self._pause = limits.FIRST_RETURN_PAUSE_S
         self._returning: asyncio.Task[None] | None = None
         self._heard = -inf
+        self._lost_since, self._back, self._away_s = 0.0, -inf, 0.0
+        """Since when nothing was heard of it, when it was back, and how long that took; the last time."""
         self._unanswered = 0
         self._unanswered_since = self._unanswered_until = 0.0
 
@@ -46,12 +48,19 @@ class Attendance:
     def lost(self, reason: str) -> None:
         """A request failed: the role is away from now on."""
         if not self.away:
+            heard_since = self._heard > self._back
+            self._lost_since = self._heard if heard_since else asyncio.get_running_loop().time()
             self._emit(RoleDegraded(role=self._role, reason=reason))
             self._returning = asyncio.create_task(self._return())
 
     def works(self) -> None:
-        """The role did its whole work: when it is lost again, attempts begin with short pauses."""
-        self._pause = limits.FIRST_RETURN_PAUSE_S
+        """The role did its whole work.
+
+        When it is lost again, attempts begin with short pauses if it has been there for longer than it was away: one
+        that does short work and hangs over long is not waited for again and again.
+        """
+        if asyncio.get_running_loop().time() - self._back > self._away_s:
+            self._pause = limits.FIRST_RETURN_PAUSE_S
 
     def heard(self) -> None:
         """A token of the role arrived."""
@@ -81,5 +90,7 @@ class Attendance:
             except ModelError:
                 continue
             self._returning = None
+            self._back = asyncio.get_running_loop().time()
+            self._away_s = self._back - self._lost_since
             self._emit(RoleRecovered(role=self._role))
             return

@@ -140,6 +140,12 @@ def test_whatever_befalls_draft_and_judge_the_answer_is_completed(
 
 @examples(max_examples=100, deadline=None)
 @given(scenes, plans, lasting, st.sampled_from([{}, Lasting(0, Failure(hangs=True))]))
+@example(
+    Scene(SeededStory(19, 3, 0.5, 0.0, 0.0), same_vocabulary=False, target_s=0.3, draft_s=0.0025),
+    settings(schedule=Schedule.SYNC, lookahead=1),
+    Lasting(0, Failure(after_tokens=4, hangs=True)),
+    {},
+)  # a draft that is back for every short step, and hangs over the next long one
 def test_a_draft_and_a_judge_that_are_lost_cost_a_run_no_more_than_their_limits_once(
     scene: Scene, plan: RunSettings, draft: dict[int, Failure], judge: dict[int, Failure]
 ) -> None:
