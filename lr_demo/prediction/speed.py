@@ -223,11 +223,13 @@ def _token_s(costs: Costs, workload: Workload, choice: Choice, pace: Pace, seque
     if not choice.proposals:
         return seconds
     rate = _token_acceptance(workload, choice)
+    rounds = choice.lookahead > 0 and choice.schedule is Schedule.SYNC
+    writes_beside = choice.drafted and not rounds  # what helps in a round is drafted before it
 
     def token_s(proposals: int) -> float:
         whole = seconds + costs.proposal_s * proposals * batch
         tokens = accepted_mean(rate, proposals + 1)
-        if choice.drafted and costs.draft is not None:
+        if writes_beside and costs.draft is not None:
             tokens = min(tokens, max(1.0, whole / (costs.draft.seconds(1) * costs.draft_slowed)))
         return whole / tokens
 

@@ -1,19 +1,29 @@
 """What recorded runs say of the work, and what is assumed where none is recorded."""
 
+import asyncio
 import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lr_demo.config import Mode, RunSettings, SimulatedSpeculation, parse_profile
+from lr_demo.config import (
+    DraftedSpeculation,
+    Mode,
+    RunSettings,
+    Schedule,
+    SimulatedSpeculation,
+    VerifierKind,
+    parse_profile,
+)
 from lr_demo.events import RunFinished, RunStatus, TokenSpeculation
 from lr_demo.models.story import SeededStory
+from lr_demo.prediction import Choice, Costs, Pace, predict
 from lr_demo.runs.roles import model_names
 from lr_demo.runs.traces import TraceStore
 from lr_demo.runs.workloads import ASSUMED, Counts, counts_of, recorded_workload, workload_of
 from lr_demo.theory import accepted_mean, token_acceptance
-from tests.decoding.scene import Scene
+from tests.decoding.scene import Scene, settings
 from tests.runs.simulated_profile import DRAFTED, TEXT
 from tests.ui.recorded import LOOKAHEAD, record
 
@@ -46,6 +56,44 @@ def test_without_enough_comparisons_it_is_assumed_and_says_so() -> None:
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9, 1.0])
 def test_the_acceptance_of_tokens_is_found_from_the_tokens_of_a_pass(rate: float) -> None:
     assert token_acceptance(accepted_mean(rate, 7), 6) == pytest.approx(rate, abs=1e-6)
+
+
+@pytest.mark.parametrize("acceptance", [0.3, 0.6])
+@pytest.mark.parametrize("lookahead", [1, 2, 4])
+def test_rounds_with_drafted_steps_as_proposals_are_predicted_from_what_runs_told(
+    lookahead: int, acceptance: float
+) -> None:
+    """Draft and target on the same cores: beside each other either would take three times as long."""
+    plan = settings(
+        mode=Mode.LOOKAHEAD_SPECULATIVE, schedule=Schedule.SYNC, lookahead=lookahead, verifier=VerifierKind.JUDGE
+    ).model_copy(update={"max_tokens": 10_000})
+    told, tokens, seconds = [], 0, 0.0
+    for seed in range(3):
+        story = SeededStory(60, 40, 0.5, acceptance, acceptance / 2, seed)
+        scene = Scene(
+            story,
+            0.07,
+            0.02,
+            (1.0, 1.07, 1.14, 1.2),
+            0.2,
+            contention=3.0,
+            speculation=DraftedSpeculation(method="drafted"),
+        )
+        outcome = scene.run(plan)
+        counted = asyncio.run(outcome.target.count())
+        counts = replace(
+            counts_of(outcome.state),
+            saved=counted.accepted_tokens,
+            proposed=counted.proposed_tokens,
+            speculation="drafted",
+        )
+        told.append(counts)
+        tokens, seconds = tokens + counts.answer_tokens, seconds + outcome.seconds
+    passes = tuple((n, 0.07 * cost) for n, cost in enumerate((1.0, 1.07, 1.14, 1.2), start=1))
+    costs = Costs(Pace(passes), Pace(((1, 0.02),)), verdict_s=0.2, target_slowed=3.0, draft_slowed=3.0)
+    most = DraftedSpeculation(method="drafted").tokens
+    found = predict(costs, workload_of(told, most, "drafted").workload, Choice.of(plan, most, drafted=True))
+    assert found.tokens_per_s == pytest.approx(tokens / seconds, rel=0.1)
 
 
 def test_only_finished_runs_of_the_same_models_and_verifier_count(tmp_path: Path) -> None:
