@@ -28,7 +28,7 @@ MODE_NAMES = {
     Mode.LOOKAHEAD: "LR · lookahead reasoning",
     Mode.LOOKAHEAD_SPECULATIVE: "LR+SD · steps and tokens",
     Mode.SPECULATIVE: "SD · speculative decoding",
-    Mode.AUTO: "Auto · chooses the scheme itself",
+    Mode.AUTO: "Auto · chooses by itself",
     Mode.SPECREASON: "SpecReason · scored steps",
     Mode.AUTOREGRESSIVE: "AR · autoregressive",
 }

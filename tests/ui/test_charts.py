@@ -16,6 +16,7 @@ from tests.decoding.scene import Scene
 from tests.ui.recorded import LOOKAHEAD, STORY, record, record_race
 from tests.ui.scripts import folded
 from tests.ui.test_live_page import RIGHT, settled, visit
+from tests.ui.test_stage import scrub
 
 pytestmark = pytest.mark.browser
 
@@ -283,6 +284,26 @@ def test_the_timeline_has_a_bar_from_the_start_to_the_end_of_each_piece_of_work(
     assert expected
     for start, end in expected:
         assert any(a == pytest.approx(start, abs=1e-4) and b == pytest.approx(end, abs=1e-4) for a, b in bars)
+
+
+def test_nothing_of_a_later_moment_is_left_on_the_timeline_of_an_earlier_one(
+    page: Page, site: str, traces: Path
+) -> None:
+    record_race(traces, "earlier1", UNEVEN)
+    visit(page, f"{site}/?race=earlier1")
+    settled(page)
+    drawn(page, "timeline")
+    standing = """(plot) => {
+        const drawn = [...plot.querySelectorAll('.shapelayer > [data-index]')].map((shape) => Number(shape.dataset.index));
+        return [drawn.length, plot.layout.shapes.length, plot.layout.xaxis.range[1]];
+    }"""
+    plot = page.locator("[data-chart=timeline] .plot")
+    whole = plot.evaluate(standing)
+    assert whole[0] == whole[1]
+    scrub(page, whole[2] / 20)
+    page.wait_for_function(f"({SHOWN})()[1] < {whole[2] / 10}")
+    early = plot.evaluate(standing)
+    assert early[0] == early[1] < whole[1]
 
 
 SHOWN = "() => document.querySelector('[data-chart=timeline] .plot').layout.xaxis.range.map(Number)"

@@ -72,7 +72,7 @@ export function drawPasses(Plotly, node, race, palette, chart) {
   };
   chart.says = `${mean.toFixed(2)} tokens a pass on average over ${count(steps.length, "step")}`;
   react(Plotly, node, [trace], layout(palette, {
-    annotations: [{ x: 1, xref: "paper", xanchor: "right", y: mean, yanchor: "bottom", text: `mean ${mean.toFixed(2)}`, showarrow: false, font: { size: 12, color: palette.ink } }],
+    annotations: [{ x: 1, xref: "paper", xanchor: "right", y: mean, yanchor: "bottom", text: `mean ${mean.toFixed(2)}`, showarrow: false, bgcolor: palette.panel, font: { size: 12, color: palette.ink } }],
     shapes: [{ type: "line", x0: 0, x1: 1, xref: "paper", y0: mean, y1: mean, line: { color: palette.ink, width: 1.5, dash: "dot" } }],
     xaxis: { title: { text: "step of the answer" }, showgrid: false, range: [0.4, Math.max(3.6, state.answer.length + 0.6)] },
     yaxis: { rangemode: "tozero" },

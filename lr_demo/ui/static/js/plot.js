@@ -56,7 +56,12 @@ export function layout(palette, extra) {
 
 const stamps = (palette) => (stamp ? [{ text: stamp, xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, opacity: 0.22, font: { size: 30, color: palette.judge } }] : []);
 
-export const react = (Plotly, node, data, shape) => Plotly.react(node, data, shape, CONFIG);
+/** Draws a chart, or draws it anew. Shapes between the grid and the data that are no more are left standing by Plotly. */
+export function react(Plotly, node, data, shape) {
+  const shapes = shape.shapes?.length ?? 0;
+  for (const drawn of node.querySelectorAll(".layer-between [data-index]")) if (Number(drawn.dataset.index) >= shapes) drawn.remove();
+  return Plotly.react(node, data, shape, CONFIG);
+}
 
 /** Gives a chart axes before its first data, in two steps; true where there was something left to do. */
 export function prepareAxes(Plotly, node, palette) {
