@@ -1,13 +1,15 @@
 """Many runs at once: what lookahead brings under each batch cost, how it fades out, and what the benchmark says."""
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from lr_demo.benchmark.concurrency import app
-from lr_demo.benchmark.concurrency_figures import Level, Origin, figures, over_plain
-from lr_demo.benchmark.concurrent_runs import Curve, simulate, with_curve
+from lr_demo.benchmark.concurrency_figures import Level, Origin, Ran, figures, over_plain
+from lr_demo.benchmark.concurrent_runs import PROMPTS, Curve, simulate, simulated_run, with_curve
 from lr_demo.benchmark.problems import read_lines
 from lr_demo.benchmark.schemes import SETTINGS, Scheme
 from lr_demo.cli.program import run_program
@@ -16,13 +18,16 @@ from lr_demo.config import (
     Drafting,
     RoleMap,
     RunSettings,
+    Schedule,
     SimulatedServer,
     Simulation,
     load_profile,
     parse_settings,
 )
-from lr_demo.models.protocol import LanguageModel
+from lr_demo.models.protocol import Chunk, GenerationRequest, LanguageModel
 from lr_demo.models.simulated import SimulatedModel
+from lr_demo.models.story import Voice
+from lr_demo.models.virtual_time import run_virtual
 from lr_demo.proposals.index import Accompanied
 from tests.runs.simulated_profile import TEXT
 
@@ -79,6 +84,31 @@ def test_a_draft_that_its_target_waits_for_is_asked_for_a_run_alone(
         accompany(model, sequence, draft)
 
     monkeypatch.setattr(SimulatedModel, "accompany", noted)
+    ran = three_on_the_same_cores(scheme)
+    assert all(run.state.finished for run in ran)
+    assert set(beside) == {1}
+
+
+@pytest.mark.parametrize("scheme", [Scheme.LR_JUDGE, Scheme.LR_SD_DRAFTED])
+def test_in_rounds_it_writes_for_a_run_alone(scheme: Scheme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside others it would take their cores, and lookahead would lose them more than it gains one."""
+    began: list[float] = []
+    generate = SimulatedModel.generate
+
+    def noted(model: SimulatedModel, request: GenerationRequest) -> AsyncGenerator[Chunk]:
+        if model.voice is Voice.DRAFT:
+            began.append(asyncio.get_running_loop().time())
+        return generate(model, request)
+
+    monkeypatch.setattr(SimulatedModel, "generate", noted)
+    ran = three_on_the_same_cores(scheme, schedule=Schedule.SYNC)
+    ends = sorted(run.ended_s for run in ran)
+    assert began
+    assert min(began) >= ends[-2]
+
+
+def three_on_the_same_cores(scheme: Scheme, **given: object) -> list[Ran]:
+    """Three runs at once, of which one is left in the end, on a target that has its draft on the same cores."""
     between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
     profile = load_profile("simulated")
     servers = {
@@ -87,11 +117,14 @@ def test_a_draft_that_its_target_waits_for_is_asked_for_a_run_alone(
     }
     roles = RoleMap(target="target", speculative_target="target", draft="draft", judge="target")
     profile = profile.model_copy(update={"servers": servers, "roles": roles, "simulation": Simulation(steps=14)})
-    settings = parse_settings(RunSettings(seed=1), SETTINGS[scheme])
-    ran = simulate(profile, settings, 3, 1)
-    ends = sorted(run.state.t for (run,) in ran)
-    assert ends[-1] > ends[-2], "one is left alone in the end"
-    assert set(beside) == {1}
+    settings = parse_settings(RunSettings(seed=1), {**given, **SETTINGS[scheme]})
+    run = simulated_run(profile, settings)
+
+    async def all_three() -> list[Ran]:
+        plans = [settings.model_copy(update={"max_tokens": most}) for most in (150, 150, 1000)]
+        return await asyncio.gather(*(run(prompt, plan) for prompt, plan in zip(PROMPTS, plans, strict=False)))
+
+    return run_virtual(all_three())
 
 
 def test_more_runs_than_places_take_turns() -> None:

@@ -66,9 +66,12 @@ class Budget:
         return len(self._shares)
 
     @contextmanager
-    def join(self, settings: RunSettings) -> Iterator["Share"]:
-        """A run's share. What it still holds or waits for at the end is given back."""
-        share = Share(self, settings, self.number())
+    def join(self, settings: RunSettings, *, draft_disturbs: bool = False) -> Iterator["Share"]:
+        """A run's share. What it still holds or waits for at the end is given back.
+
+        `draft_disturbs`: the draft has no device of its own, and while it writes all runs on the target wait.
+        """
+        share = Share(self, settings, self.number(), draft_disturbs=draft_disturbs)
         self._shares.add(share)
         self._set_limit()
         self.update(share)
@@ -134,10 +137,11 @@ class Budget:
 class Share:
     """One run's part of a budget."""
 
-    def __init__(self, budget: Budget, settings: RunSettings, number: int) -> None:
+    def __init__(self, budget: Budget, settings: RunSettings, number: int, *, draft_disturbs: bool = False) -> None:
         self.most = settings.parallel_budget
         self.rank: _Rank | None = None
         self._budget, self._width, self._number = budget, settings.width, number
+        self._draft_disturbs = draft_disturbs
         self._root = 0
         self._waiting: list[_Request] = []
         self._running: Counter[int] = Counter()
@@ -207,8 +211,10 @@ class Share:
 
         With t(n) the time of a pass over n sequences, of which S are of use, one more that is of use with chance w
         pays where (S + w) / t(n + 1) > S / t(n): it brings more than it costs those that run. An expansion d
-        steps ahead of the root is of use with chance α^d.
+        steps ahead of the root is of use with chance α^d. Where the draft disturbs, none pays beside other runs.
         """
+        if self._draft_disturbs and not self.alone and step > self._root:
+            return False
         cost = self._budget.cost
         if cost is None or step <= self._root:
             return True

@@ -72,7 +72,7 @@ async def decode(
     """
     speculates = settings.mode.may_speculate_tokens and (cast.proposes or cast.takes_drafted)
     emission = Emission(emit, speculates=speculates)
-    with (budget or Budget()).join(settings) as share:
+    with (budget or Budget()).join(settings, draft_disturbs=cast.drafts_between) as share:
         if share.listener is not None:
             emission.listeners.append(share.listener)
         return await _decode(prompt, settings, cast, emission, system_prompt, segmenter, share)
