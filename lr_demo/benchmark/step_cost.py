@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,17 +82,18 @@ def step_cost(times: int = 3) -> StepCost:
     return StepCost(min(each.short_ms for each in measured), min(each.long_ms for each in measured))
 
 
-async def _run() -> StepCost:
+async def decode_steadily(tokens: int, emit: Callable[[Event], None]) -> None:
+    """Lookahead reasoning over so many tokens, with models that write steps of equal length and a draft that errs."""
     cast = Cast(
         _SteadyModel("target", 0.013), GREEDY, _SteadyModel("draft", 0.0025, errs=True), GREEDY, ExactVerifier()
     )
     settings = RunSettings(
-        mode=Mode.LOOKAHEAD,
-        lookahead=6,
-        parallel_budget=64,
-        verifier=VerifierKind.EXACT,
-        max_tokens=LONG + _AROUND + STEP_TOKENS,
+        mode=Mode.LOOKAHEAD, lookahead=6, parallel_budget=64, verifier=VerifierKind.EXACT, max_tokens=tokens
     )
+    await decode("steady", settings, cast, emit, "")
+
+
+async def _run() -> StepCost:
     passed: list[tuple[int, float]] = []
     """Tokens of the answer, and processor seconds until then."""
     tokens = 0
@@ -107,8 +108,8 @@ async def _run() -> StepCost:
                 tokens += event.tokens
                 passed.append((tokens, time.process_time()))
 
-        log.append(RunStarted(prompt="", mode=settings.mode, profile="", settings={}, models={}, started_at=""))
-        await decode("steady", settings, cast, emit, "")
+        log.append(RunStarted(prompt="", mode=Mode.LOOKAHEAD, profile="", settings={}, models={}, started_at=""))
+        await decode_steadily(LONG + _AROUND + STEP_TOKENS, emit)
     return StepCost(_mean_ms(passed, SHORT), _mean_ms(passed, LONG))
 
 

@@ -13,8 +13,16 @@ class Prefix(Sequence[int]):
 
     __slots__ = ("_beyond", "_length", "_text")
 
-    def __init__(self, text: Sequence[int], beyond: Sequence[int] = ()) -> None:
-        self._text, self._length, self._beyond = text, len(text), beyond
+    def __init__(self, text: Sequence[int], beyond: Sequence[int] = (), length: int | None = None) -> None:
+        """`length`: of the part of `text` that counts; None: all there is of it now."""
+        self._text, self._length, self._beyond = text, len(text) if length is None else length, beyond
+
+    def followed_by(self, ids: Sequence[int]) -> "Prefix":
+        """This one and then these ids; as far as the text has grown to be them, they are taken from there."""
+        text, begin, beyond = self._text, self._length, [*self._beyond, *ids]
+        grown = text[begin : begin + len(beyond)]
+        same = len(grown) if grown == beyond[: len(grown)] else 0
+        return Prefix(text, beyond[same:], begin + same)
 
     def __len__(self) -> int:
         return self._length + len(self._beyond)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from lr_demo import limits
 from lr_demo.decoding.emission import Emission
+from lr_demo.decoding.prefix import Prefix
 from lr_demo.errors import ModelError
 from lr_demo.events import Event, Role, StepCancelled, StepFinish, StepFinished, StepStarted
 from lr_demo.models.protocol import Chunk, Finish, GenerationRequest, LanguageModel
@@ -143,6 +144,7 @@ async def write_steps(
         ModelError: as `write_step`, of the first step.
     """
     heard, behind = first.heard, False
+    prompt = request.prompt if isinstance(request.prompt, Prefix) else Prefix(request.prompt)
     step = _Written(first.key, emit)
     try:
         while True:
@@ -169,7 +171,8 @@ async def write_steps(
                     heard, behind, step = following.heard, True, _Written(following.key, emit)
             answer_left -= len(written)
             most = min(answer_left, step_cap - step.tokens)
-            request = replace(request, prompt=[*request.prompt, *written], max_tokens=most)
+            prompt = prompt.followed_by(written)
+            request = replace(request, prompt=prompt, max_tokens=most)
     except BaseException as error:
         step.cancelled()
         if behind and isinstance(error, ModelError):
