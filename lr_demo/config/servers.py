@@ -101,6 +101,9 @@ class LlamaCppServer(_LocalServer):
     """Tokens per slot."""
     slots: int = Field(default=4, ge=1, le=64)
     threads: int = Field(default=2, ge=1)
+    quantize: Literal["q4_0"] | None = None
+    """Quantize the weights anew, once, before the first start: on a processor Q4_0 may be much faster than what is in
+    the file. None: as they are."""
     speculation: LlamaCppSpeculation | None = None
     """Token-level speculation; None: plain decoding."""
 

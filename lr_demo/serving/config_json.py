@@ -11,7 +11,7 @@ from lr_demo.config import PROFILES_FOLDER
 from lr_demo.serving.architecture import Architecture, read_architecture
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CatalogueEntry
-from lr_demo.serving.conversion import converted_folder
+from lr_demo.serving.conversion import converted_model
 from lr_demo.serving.errors import UnknownArchitecture
 from lr_demo.serving.hub import CONNECT_S
 from lr_demo.serving.models import HubModel, LocalModel, ModelSource
@@ -53,7 +53,7 @@ class Architectures:
     def _of_catalogue(self, entry: CatalogueEntry) -> bytes:
         """vLLM's own where it was converted, which may keep its output layer apart; else the original's."""
         file = entry.files[0]
-        converted = converted_folder(self._cache, Path(file.path), file.sha256)
+        converted = converted_model(self._cache, Path(file.path), file.sha256)
         places = (converted / _FILE, SHIPPED / f"{entry.title}.json")
         for place in places:
             if place.is_file():

@@ -14,7 +14,7 @@ import psutil
 
 from lr_demo.serving.cache import Cache, gigabytes
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
-from lr_demo.serving.conversion import converted_folder
+from lr_demo.serving.conversion import converted_model
 from lr_demo.serving.weights import Weights
 
 _CPU_PROFILE_MEMORY = 12 * 10**9
@@ -133,7 +133,7 @@ def inspect_models(cache: Cache) -> tuple[ModelInCache, ...]:
     found = []
     for entry in CATALOGUE.values():
         file = entry.files[0]
-        converted = entry.kind == "gguf" and converted_folder(cache, Path(file.path), file.sha256).is_dir()
+        converted = entry.kind == "gguf" and converted_model(cache, Path(file.path), file.sha256).is_dir()
         found.append(ModelInCache(entry, weights.present(entry), converted))
     return tuple(found)
 

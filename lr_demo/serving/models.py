@@ -8,7 +8,7 @@ from lr_demo.config import DraftModelSpeculation, EagleSpeculation, LlamaCppServ
 from lr_demo.errors import WeightsError
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE, CatalogueEntry
-from lr_demo.serving.conversion import converted_folder, ensure_converted
+from lr_demo.serving.conversion import FOR_VLLM, TO_Q4_0, Conversion, converted_model, ensure_converted
 from lr_demo.serving.hashing import hash_file, in_thread
 from lr_demo.serving.progress import Report
 from lr_demo.serving.weights import Weights
@@ -93,11 +93,12 @@ async def prepare_model(
         case CatalogueEntry():
             pinned = source.files[0]
             file, digest = weights.folder(source) / pinned.path, pinned.sha256
-    if isinstance(config, LlamaCppServer) or file.is_dir():
+    conversion = _conversion(config)
+    if conversion is None or file.is_dir():
         return str(file)
     if digest is None:
         digest = (await in_thread(lambda check: hash_file(file, check))).hexdigest()
-    return str(await ensure_converted(cache, file, digest, report))
+    return str(await ensure_converted(cache, file, digest, report, conversion))
 
 
 async def prepare_proposer(
@@ -116,7 +117,7 @@ async def prepare_proposer(
 
 
 def planned_model(config: VllmServer | LlamaCppServer, source: ModelSource, cache: Cache) -> str:
-    """What `prepare_model` will return; nothing is fetched or converted. A local .gguf file for vLLM stays itself."""
+    """What `prepare_model` will return; nothing is fetched or converted. A local .gguf file stays itself."""
     match source:
         case HubModel():
             return source.repository
@@ -125,7 +126,15 @@ def planned_model(config: VllmServer | LlamaCppServer, source: ModelSource, cach
         case CatalogueEntry():
             pinned = source.files[0]
             file = Weights(cache, ()).folder(source) / pinned.path
-            return str(file if isinstance(config, LlamaCppServer) else converted_folder(cache, file, pinned.sha256))
+            conversion = _conversion(config)
+            return str(file if conversion is None else converted_model(cache, file, pinned.sha256, conversion))
+
+
+def _conversion(config: VllmServer | LlamaCppServer) -> Conversion | None:
+    """What a server's GGUF file is made into; None: it is read as it is."""
+    if isinstance(config, VllmServer):
+        return FOR_VLLM
+    return TO_Q4_0 if config.quantize else None
 
 
 def planned_proposer(config: VllmServer | LlamaCppServer, cache: Cache) -> VllmServer | LlamaCppServer:

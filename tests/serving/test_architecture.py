@@ -13,7 +13,7 @@ from lr_demo.serving.architecture import Architecture, read_architecture
 from lr_demo.serving.cache import Cache
 from lr_demo.serving.catalogue import CATALOGUE
 from lr_demo.serving.config_json import SHIPPED, Architectures
-from lr_demo.serving.conversion import converted_folder
+from lr_demo.serving.conversion import converted_model
 from lr_demo.serving.errors import UnknownArchitecture
 from lr_demo.serving.models import HubModel, LocalModel, find_model, proposer_of
 
@@ -130,7 +130,7 @@ def test_a_converted_model_is_read_as_it_was_converted(tmp_path: Path) -> None:
     cache, entry = Cache(tmp_path), CATALOGUE["qwen2.5-coder-1.5b"]
     assert Architectures(cache)(entry).tied
     config = json.loads((SHIPPED / f"{entry.title}.json").read_text())
-    folder = converted_folder(cache, Path(entry.files[0].path), entry.files[0].sha256)
+    folder = converted_model(cache, Path(entry.files[0].path), entry.files[0].sha256)
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
     assert not Architectures(cache)(entry).tied

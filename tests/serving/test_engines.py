@@ -14,7 +14,7 @@ import pytest
 from lr_demo import limits
 from lr_demo.errors import ServingError, WeightsError
 from lr_demo.serving.cache import Cache
-from lr_demo.serving.conversion import ensure_converted
+from lr_demo.serving.conversion import FOR_VLLM, TO_Q4_0, Conversion, ensure_converted
 from lr_demo.serving.endpoint import Endpoint
 from lr_demo.serving.health import Looks, until_hung
 from lr_demo.serving.readiness import check_completion
@@ -133,12 +133,14 @@ def test_killing_the_application_leaves_no_process_of_vllm() -> None:
 
 @pytest.mark.vllm
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed")
-def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("conversion", [FOR_VLLM, TO_Q4_0])
+def test_a_file_that_cannot_be_converted_leaves_nothing(tmp_path: Path, conversion: Conversion) -> None:
     source = tmp_path / "damaged.gguf"
     source.write_bytes(b"GGUF" + bytes(1000))
     cache = Cache(tmp_path / "cache")
-    with pytest.raises(WeightsError, match=r"damaged\.gguf could not be converted for vLLM: .*the whole log is"):
-        asyncio.run(ensure_converted(cache, source, "0" * 64, lambda share, sentence: None))
+    said = rf"damaged\.gguf could not be converted {conversion.purpose}: .*the whole log is"
+    with pytest.raises(WeightsError, match=said):
+        asyncio.run(ensure_converted(cache, source, "0" * 64, lambda share, sentence: None, conversion))
     assert list(cache.converted.iterdir()) == []
 
 

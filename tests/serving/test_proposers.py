@@ -9,6 +9,7 @@ from lr_demo.config import DraftModelSpeculation, EagleSpeculation, LlamaCppServ
 from lr_demo.errors import WeightsError
 from lr_demo.serving import models
 from lr_demo.serving.cache import Cache
+from lr_demo.serving.conversion import FOR_VLLM, TO_Q4_0, Conversion
 from lr_demo.serving.models import prepare_proposer
 from lr_demo.serving.weights import Weights
 from tests.serving.small_models import CONTENT, ScriptedSource, small_entry
@@ -39,15 +40,23 @@ def test_llama_cpp_is_told_the_file_of_a_catalogue_model(tmp_path: Path) -> None
     assert Path(prepared(config, tmp_path)).read_bytes() == CONTENT
 
 
-def test_vllm_is_told_the_converted_folder_of_a_catalogue_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("config", "conversion"),
+    [
+        (VllmServer(engine="vllm", model="some/target"), FOR_VLLM),
+        (LlamaCppServer(engine="llama.cpp", model="small", quantize="q4_0"), TO_Q4_0),
+    ],
+)
+def test_an_engine_is_told_the_converted_catalogue_model(
+    config: VllmServer | LlamaCppServer, conversion: Conversion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def converted(cache: Cache, source: Path, sha256: str, report: object) -> Path:
+    async def converted(cache: Cache, source: Path, sha256: str, report: object, to: Conversion) -> Path:
+        assert to is conversion
         return cache.converted / source.stem
 
     monkeypatch.setattr(models, "ensure_converted", converted)
     speculation = DraftModelSpeculation(method="draft_model", model="small")
-    config = VllmServer(engine="vllm", model="some/target", speculation=speculation)
+    config = config.model_copy(update={"speculation": speculation})
     assert prepared(config, tmp_path) == str(tmp_path / "cache" / "converted" / "model")
 
 
