@@ -20,6 +20,11 @@ _LOOKED_AT = 64
 _FIRST = 3
 """The draft reads the prompt when the target has written so many tokens, with no other run: beside the target's own
 reading it would make the reader wait for the first one, and an answer of two words has no use for it."""
+_READ_AT_ONCE = 256
+"""Tokens of a text that it reads while the target waits, as it writes: a second on two cores. A longer one it reads
+beside the target, which both take longer for, but the answer goes on."""
+_UNTIL_READ = 2
+"""Passes of the target, from when its server is told, in one of which it waits for that."""
 
 
 class DraftBetween:
@@ -54,13 +59,19 @@ class DraftBetween:
         self._news = asyncio.Event()
         self._running = False
         self._accompaniment: Accompaniment | None = None
-        self.reads = False
-        """Whether the draft reads the prompt, which slows a target on the same cores down."""
+        self._until_read = 0
+        """Passes in one of which the target waits until the draft has read the text."""
+        self._reads_beside = False
 
     @property
     def at_work(self) -> bool:
         """Whether the draft is asked."""
         return self._accompaniment is not None
+
+    @property
+    def reads(self) -> bool:
+        """Whether the draft reads the prompt, which slows a target on the same cores down."""
+        return self._reads_beside or (self.at_work and self._until_read > 0)
 
     def follow(self, text: Sequence[int]) -> None:
         """Prompt and answer are so far: what was not told of the answer follows."""
@@ -69,6 +80,8 @@ class DraftBetween:
     def written(self, ids: Sequence[int]) -> None:
         """The target wrote these tokens."""
         self._text += ids
+        if self.at_work:
+            self._until_read = max(0, self._until_read - 1)
         if not self._alone():
             self._by_itself = len(self._text)
         self._tell()
@@ -88,16 +101,22 @@ class DraftBetween:
         try:
             while not self._due:
                 await self._more()
-            self.reads = True
-            await self._sign(self._draft_text.prove())
-            self.reads, self._running = False, True
+            if len(self._text) > _READ_AT_ONCE:
+                self._reads_beside = True
+                await self._sign(self._draft_text.prove())
+                self._reads_beside = False
+            else:
+                await self._sign(self._there())
+                self._until_read = _UNTIL_READ
+            self._running = True
             while True:
                 self._tell()
                 await self._more()
                 if not self._draft.away:
-                    await self._sign(in_time(self._draft_text.model, self._draft_text.model.encode("?")))
+                    await self._sign(self._there())
         finally:
-            self.reads = self._running = False
+            self._reads_beside = self._running = False
+            self._until_read = 0
             self._rest()
 
     @property
@@ -108,6 +127,10 @@ class DraftBetween:
         """Until the target has written on."""
         self._news.clear()
         await self._news.wait()
+
+    async def _there(self) -> None:
+        """Returns if the draft's server is there."""
+        await in_time(self._draft_text.model, self._draft_text.model.encode("?"))
 
     async def _sign(self, answer: Awaitable[object]) -> None:
         try:

@@ -277,7 +277,8 @@ class SimulatedModel:
         most = self.worth.draft(min(self.speculation.tokens, room), draft.request_seconds, draft.seconds_per_token)
         request = GenerationRequest(list(written), most) if most > 0 else None
         tokens = [token for token, _ in islice(draft.what_it_writes(request), most)] if request is not None else []
-        return tokens, draft.request_seconds + len(tokens) * draft.seconds_per_token
+        reading = draft.read_seconds * draft.cache.read(written) if draft.read_seconds else 0.0
+        return tokens, draft.request_seconds + reading + len(tokens) * draft.seconds_per_token
 
     def _verified(
         self,

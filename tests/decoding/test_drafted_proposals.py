@@ -10,6 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from lr_demo.config import DraftedSpeculation, Drafting, Mode, Proposals, VerifierKind
+from lr_demo.decoding import draft_between
 from lr_demo.errors import ModelError
 from lr_demo.events import DraftedAhead, Role, RoleDegraded, RoleRecovered
 from lr_demo.models.protocol import Chunk, GenerationRequest
@@ -67,9 +68,11 @@ def test_a_long_answer_stays_accompanied_to_its_end() -> None:
     assert counted.drafts + counted.accepted_tokens > 0.95 * len(outcome.answer_ids())
 
 
-@pytest.mark.parametrize(("tokens", "asked"), [(2, ["target"]), (40, ["target", "draft"])])
-def test_an_answer_of_a_word_does_not_wait_for_a_draft_to_read_the_prompt(
-    tokens: int, asked: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("tokens", "long", "asked"), [(2, False, ["target"]), (40, True, ["target", "draft"]), (40, False, ["target"])]
+)
+def test_a_draft_reads_a_short_text_while_the_target_waits_a_long_one_beside_it_and_none_for_an_answer_of_a_word(
+    tokens: int, long: bool, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names: list[str] = []
     generate = SimulatedModel.generate
@@ -79,8 +82,10 @@ def test_an_answer_of_a_word_does_not_wait_for_a_draft_to_read_the_prompt(
         return generate(model, request)
 
     monkeypatch.setattr(SimulatedModel, "generate", noted)
-    Scene(ALIKE, speculation=BETWEEN).run(settings(mode=Mode.SPECULATIVE, max_tokens=tokens))
+    monkeypatch.setattr(draft_between, "_READ_AT_ONCE", 5 if long else 500)
+    outcome = Scene(ALIKE, speculation=BETWEEN).run(settings(mode=Mode.SPECULATIVE, max_tokens=tokens))
     assert names == asked
+    assert (asyncio.run(outcome.target.count()).accepted_tokens > 0) == (tokens > 2)
 
 
 @pytest.mark.parametrize(("since", "until"), [(0, 3), (5, 30)], ids=["at first", "in between"])
