@@ -35,7 +35,7 @@ _SHARE = 0.1
 _HALF = 0.5
 """Of a text, read once more by the second of two that have it in common: less is a pass that it waited for."""
 _VERDICTS = 3
-_TURNS = 3
+_TURNS = 5
 """Times that every batch is measured."""
 _DRAFTED_TURNS = 2
 """Of a target that takes drafted steps, behind a first one in which it prepares kernels for just so many tokens."""

@@ -63,6 +63,23 @@ def test_a_draft_that_is_waited_for_is_the_theory_s_with_as_many_proposals_as_ar
     assert parts.target + parts.draft == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("choice", "reads_s"),
+    [
+        (PLAIN, 0.0),
+        (Choice(proposals=8, drafted=True), 0.6),
+        (Choice(1, schedule=Schedule.SYNC), 0.6),
+        (Choice(1, proposals=8, drafted=True, schedule=Schedule.SYNC), 0.6),
+        (Choice(1), 0.0),
+    ],
+)
+def test_a_draft_that_the_target_waits_for_has_to_read_the_prompt_first(choice: Choice, reads_s: float) -> None:
+    costs = Costs(Pace(((1, 0.08),)), Pace(((1, 0.01),), read_s=0.003), drafts_between=True)
+    short, long = (predict(costs, replace(EVEN, prompt_tokens=n), choice) for n in (0.0, 200.0))
+    seconds = [EVEN.answer_tokens / each.tokens_per_s for each in (short, long)]
+    assert seconds[1] - seconds[0] == pytest.approx(reads_s)
+
+
 def test_the_cost_of_a_proposal_limits_how_many_drafted_ones_are_taken() -> None:
     costly = replace(FREE, proposal_s=0.004)
     choice = Choice(4, proposals=16, drafted=True)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lr_demo.config import Schedule
+from lr_demo.config import Mode, Schedule
 from lr_demo.errors import ConfigError
 from lr_demo.prediction.inputs import Choice, Costs, Pace, Workload
 from lr_demo.prediction.schedule_model import (
@@ -62,7 +62,7 @@ def predict(costs: Costs, workload: Workload, choice: Choice) -> Prediction:
     pace = (costs.speculative or costs.target) if choice.proposals else costs.target
     work = _lookahead if choice.lookahead else _alone
     spent = work(costs, workload, choice, pace)
-    start_s = pace.start_s + workload.prompt_tokens * pace.read_s
+    start_s = pace.start_s + workload.prompt_tokens * (pace.read_s + _read_before_s(costs, choice))
     times = workload.answer_tokens / spent.tokens
     wall_s = spent.seconds * times + start_s
     measured = spent.writing + spent.batch + spent.contention + spent.verdicts + spent.draft
@@ -78,9 +78,22 @@ def predict(costs: Costs, workload: Workload, choice: Choice) -> Prediction:
     return Prediction(choice, workload.answer_tokens / wall_s, shares, spent.flying / measured, spent.steps)
 
 
+def _read_before_s(costs: Costs, choice: Choice) -> float:
+    """Seconds for each token of the prompt that the draft reads while the target waits."""
+    if costs.draft is None:
+        return 0.0
+    rounds = choice.lookahead > 0 and choice.schedule is Schedule.SYNC
+    return costs.draft.read_s if rounds or _asks(costs, choice) else 0.0
+
+
+def _asks(costs: Costs, choice: Choice) -> bool:
+    """Whether the target waits between two passes while the draft writes proposals."""
+    return choice.mode is Mode.SPECULATIVE and choice.drafted and costs.drafts_between
+
+
 def _alone(costs: Costs, workload: Workload, choice: Choice, pace: Pace) -> Spent:
     """One target step of plain decoding or SD."""
-    if choice.drafted and choice.proposals and costs.drafts_between and costs.draft is not None:
+    if _asks(costs, choice) and costs.draft is not None:
         return _waiting(costs, workload, choice, pace, costs.draft)
     per_token = _token_s(costs, workload, choice, pace, 1)
     alone = _token_s(costs, replace(workload, others=0.0), choice, pace, 1)
@@ -103,7 +116,7 @@ def _waiting(costs: Costs, workload: Workload, choice: Choice, pace: Pace, draft
     tokens, acceptance = workload.target_tokens, workload.asked_token_acceptance
     if acceptance is None:
         acceptance = _token_acceptance(workload, choice)
-    drafting = draft.start_s, draft.seconds(1)
+    drafting = draft.start_s + draft.read_s, draft.seconds(1)  # it reads the token that the target wrote itself
 
     def times(proposals: int) -> tuple[float, float, float]:
         """Seconds of the step: passes alone, what other sequences in flight add, and drafting."""

@@ -62,6 +62,8 @@ class Counts:
     identical: int
     """Accepted steps that needed no verdict."""
     answer_tokens: int
+    prompt_tokens: float
+    """As if a token of the prompt were as long as one of the answer."""
     target: tuple[int, ...]
     """Tokens of the target's complete steps at the places of the answer."""
     drafted: tuple[int, ...]
@@ -97,13 +99,15 @@ def workload_of(
 ) -> Recorded:
     """The workload of some runs; what they do not tell is assumed. `asked`: runs in which the draft was asked between
     passes, for as many proposals as paid."""
-    told = list(runs)
-    rate = _asked_acceptance(list(asked))
+    told, with_asked = list(runs), list(asked)
+    rate = _asked_acceptance(with_asked)
+    prompts = [run.prompt_tokens for run in told or with_asked]
+    prompt = fmean(prompts) if prompts else 0.0
     accepted, compared = sum(run.accepted for run in told), sum(run.accepted + run.corrected for run in told)
     target = [tokens for run in told for tokens in run.target]
     drafted = [tokens for run in told for tokens in run.drafted]
     if compared < _FEWEST or not target or not drafted:
-        return Recorded(replace(ASSUMED, asked_token_acceptance=rate), 0, 0)
+        return Recorded(replace(ASSUMED, asked_token_acceptance=rate, prompt_tokens=prompt), 0, 0)
     found = Workload(
         acceptance=accepted / compared,
         target_tokens=fmean(target),
@@ -112,6 +116,7 @@ def workload_of(
         correlation=_correlation([pair for run in told for pair in run.pairs]),
         identical=sum(run.identical for run in told) / accepted if accepted else 0.0,
         answer_tokens=sum(run.answer_tokens for run in told) / len(told),
+        prompt_tokens=prompt,
         asked_token_acceptance=rate,
     )
     speculated = [run for run in told if run.speculation and run.speculation == speculation]
@@ -150,11 +155,13 @@ def counts_of(state: RunState) -> Counts:
             pairs.append((one.tokens, other.tokens))
     outcomes = [step.outcome for step in state.answer]
     counted = state.finished.speculation if state.finished else None
+    answer_tokens, characters = sum(step.tokens for step in state.answer), len(state.text())
     return Counts(
         accepted=outcomes.count(Outcome.ACCEPTED),
         corrected=outcomes.count(Outcome.CORRECTED),
         identical=identical,
-        answer_tokens=sum(step.tokens for step in state.answer),
+        answer_tokens=answer_tokens,
+        prompt_tokens=len(state.started.prompt) * answer_tokens / characters if state.started and characters else 0.0,
         target=tuple(target),
         drafted=tuple(drafted),
         pairs=tuple(pairs),

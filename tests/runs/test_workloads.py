@@ -19,8 +19,9 @@ from lr_demo.config import (
 from lr_demo.events import RunFinished, RunStatus, TokenSpeculation
 from lr_demo.models.story import SeededStory
 from lr_demo.prediction import Choice, Costs, Pace, predict
+from lr_demo.run_state import fold
 from lr_demo.runs.roles import model_names
-from lr_demo.runs.traces import TraceStore
+from lr_demo.runs.traces import TraceStore, read_trace
 from lr_demo.runs.workloads import ASSUMED, Counts, counts_of, recorded_workload, workload_of
 from lr_demo.theory import accepted_mean, token_acceptance
 from tests.decoding.scene import Scene, settings
@@ -43,6 +44,17 @@ def test_acceptance_lengths_and_verdicts_are_those_of_the_runs() -> None:
     assert work.correlation == pytest.approx(0.3, abs=0.15)
     assert work.answer_tokens == sum(step.tokens for step in state.answer)
     assert found.source.startswith("recorded in 1 run, ")
+
+
+def test_a_prompt_has_tokens_as_long_as_the_answer_s(tmp_path: Path) -> None:
+    record(tmp_path, "mine1", story=STORY, settings=LOOKAHEAD, models=MODELS)
+    store = TraceStore(tmp_path)
+    (header,) = store.headers()
+    state = fold(read_trace(header.path))
+    assert state.started is not None
+    work = recorded_workload(store, PROFILE, LOOKAHEAD).workload
+    share = len(state.started.prompt) / len(state.text())
+    assert work.prompt_tokens == pytest.approx(share * work.answer_tokens)
 
 
 def test_without_enough_comparisons_it_is_assumed_and_says_so() -> None:
