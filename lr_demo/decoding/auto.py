@@ -37,7 +37,8 @@ from lr_demo.events import (
 )
 
 _TRIED_TOKENS, _MOST_TRIED = 4.0, 40.0
-"""What drafting ahead comes to is looked at again after so many tokens more, at first; later at the end of a step."""
+"""What drafting ahead and plain decoding come to is looked at again after so many tokens more, at first; later at the
+end of a step."""
 MakePlain = Callable[[list[int], Progress, Callable[[], bool]], Autoregressive]
 """Plain decoding behind these ids (prompt and accepted text), for as long as it is told to stay."""
 
@@ -85,7 +86,7 @@ class Auto:
         """Time of the last correction, and tokens up to there."""
         self._look_at = 0
         """Step at which to look again whether lookahead would pay."""
-        self._known = (frozenset[int](), False, False, 0)
+        self._known = (frozenset[int](), False, False, 0, 0)
         self._told = False
 
     async def run(self) -> str:
@@ -160,8 +161,12 @@ class Auto:
             case Verdict() if self._lookahead is None:
                 self._choose()
             case _:
-                tried = int(min(_MOST_TRIED, self._measured.memory.ahead.weight) / _TRIED_TOKENS)
-                known = (self._measured.sizes, self._measured.drafts, self._measured.paced, tried)
+                measured = self._measured
+                tried, alone = (
+                    int(min(_MOST_TRIED, tokens) / _TRIED_TOKENS)
+                    for tokens in (measured.memory.ahead.weight, measured.own_plain)
+                )
+                known = (measured.sizes, measured.drafts, measured.paced, tried, alone)
                 if known != self._known:
                     self._known = known
                     self._choose()

@@ -41,6 +41,9 @@ _PROPOSALS = 8
 _EXPECTED_TOKENS, _EXPECTED_SHARE = 12.0, 0.5
 """What is predicted of drafting ahead counts as much as so many measured tokens. Where the draft writes beside the
 target, it counts only in part: after every token that it had otherwise, the draft begins again."""
+_SURE = 1.5
+"""A draft on the target's own cores that gains less rests for some tokens now and then: what they take is what its gain
+is measured by, and the machine may have become faster."""
 _AHEAD = Reach(0, ahead=True)
 _HINDRANCES = {
     Bottleneck.PARALLELISM: "the target has little room for more sequences",
@@ -137,6 +140,8 @@ class Chooser:
             return Decision(Reach(0), options[best], self._why_not(max(reaches, key=lambda r: worth[r], default=best)))
         if now in options and worth[best] < worth[now] * (_BETTER if best.ahead == now.ahead else _OTHERWISE):
             best = now
+        if best == now == _AHEAD and measured.drafts_between and measured.plain_in_doubt and options[best] < _SURE:
+            return Decision(Reach(0), options[best], "for some tokens, to see how fast the target is by itself")
         return Decision(best, options[best], self._agreed() if best.ahead else self._accepted())
 
     @property

@@ -18,6 +18,7 @@ from lr_demo.events import (
     Verdict,
     VerdictStarted,
 )
+from lr_demo.mean import Mean
 from lr_demo.prediction import Costs, Pace, Workload
 from lr_demo.run_state import StepKey
 
@@ -25,6 +26,12 @@ ENOUGH_TOKENS = 3
 """A pace counts after so many tokens."""
 ENOUGH_PASSES = 5
 """Where drafted text is proposed, plain decoding's pace counts after so many: every other one is compared with it."""
+_BESIDE_OWN = 2.0
+"""What earlier runs tell of plain decoding's pace counts as so many tokens beside the run's own: the machine may be
+faster or slower than it was."""
+_LATELY, _JUST_NOW = 150, 24
+"""Where drafted text is proposed, plain decoding's pace is in doubt after so many tokens without one that told it, after
+the fewer of them where few told it altogether."""
 _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
@@ -75,6 +82,14 @@ class Measured:
         self._prompt_read = False
         self._suggested = False
         """Whether a drafted step may help the target now."""
+        self._own_plain = token_mean()
+        """Seconds of a token of plain decoding in this run."""
+        self._plain_before = memory.target.get((1, False), token_mean())
+        """The same in earlier ones."""
+        self._since_plain = 0
+        """Tokens since the last of these."""
+        self._remembered = [*memory.target.values(), *memory.helped.values()]
+        """Paces of the target that are only known from earlier runs."""
         self._finished: dict[int, tuple[Role, list[int]]] = {}
         """The first complete step of a position that the other side has none of yet."""
 
@@ -152,12 +167,49 @@ class Measured:
         memory, targets = self.memory, self._targets()
         if self._prompt_read:
             return
+        self._since_plain += tokens
         if self._suggested:
-            memory.helped.setdefault(targets, token_mean()).add(seconds, tokens)
+            self._seen(memory.helped.setdefault(targets, token_mean()), seconds, tokens)
         elif self._ahead:
             memory.ahead.add(seconds, tokens)
+        elif targets == 1 and not self._busy():
+            self._alone_pace(seconds, tokens)
         else:
-            memory.target.setdefault((targets, self._busy()), token_mean()).add(seconds, tokens)
+            self._seen(memory.target.setdefault((targets, self._busy()), token_mean()), seconds, tokens)
+
+    def _seen(self, pace: Mean, seconds: float, tokens: int) -> None:
+        pace.add(seconds, tokens)
+        self._remembered = [each for each in self._remembered if each is not pace]
+
+    def _alone_pace(self, seconds: float, tokens: int) -> None:
+        """A token of the target alone. The first ones tell how fast the machine is now: what is remembered of other
+        paces of the target changes with it, and what was remembered of this one is soon forgotten."""
+        known, own = self.memory.target, self._own_plain
+        before = known.get((1, False), own).value(0.0)
+        self._remembered = [each for each in self._remembered if each is not known.get((1, False))]
+        first = own.weight < ENOUGH_PASSES
+        own.add(seconds, tokens)
+        self._since_plain = 0
+        if not first or own.weight >= ENOUGH_PASSES:
+            known[1, False] = own
+        else:
+            past = self._plain_before.at_most(_BESIDE_OWN)
+            both = (past.total + own.total) / (past.weight + own.weight)
+            weight = self._plain_before.weight + own.weight  # it is known no less than it was
+            known[1, False] = Mean(own.kept, weight, both * weight)
+        if first and before:
+            for each in self._remembered:
+                each.total *= known[1, False].value(before) / before
+
+    @property
+    def own_plain(self) -> float:
+        """Tokens that told of plain decoding's pace in this run, the latest at least."""
+        return self._own_plain.weight
+
+    @property
+    def plain_in_doubt(self) -> bool:
+        """Whether it is long ago that plain decoding's pace was seen."""
+        return self._since_plain >= (_LATELY if self._own_plain.weight >= ENOUGH_PASSES else _JUST_NOW)
 
     def _compare(self, position: int, role: Role, ids: list[int]) -> None:
         """Drafted step and target step of a position: how far they are the same."""

@@ -49,9 +49,9 @@ class Cell:
             speculation=self.speculation,
         )
 
-    def probed(self) -> Memory:
-        """What a probe finds of the servers."""
-        passes = tuple((n, TARGET_S * cost) for n, cost in enumerate(self.batch or (1.0, 1.0), start=1))
+    def probed(self, faster: float = 1.0) -> Memory:
+        """What a probe finds of the servers; `faster`: so much faster was the target then."""
+        passes = tuple((n, TARGET_S / faster * cost) for n, cost in enumerate(self.batch or (1.0, 1.0), start=1))
         draft = Pace(((1, TARGET_S * self.draft),))
         costs = Costs(Pace(passes), draft, self.verdict_s, self.contention, self.contention)
         return Memory.of(costs, verdicts=True, paces=isinstance(self.speculation, DraftedSpeculation))
@@ -169,6 +169,20 @@ def test_a_probe_does_not_take_a_draft_for_slow_that_only_is_so_beside_the_targe
     assert chosen(outcome)[0].drafted
     assert not any(event.lookahead for event in chosen(outcome))
     assert pace(outcome) > 1.5 * pace(alone(scene))
+
+
+@pytest.mark.parametrize("faster", [0.5, 0.7, 1.5, 2.0])
+@pytest.mark.parametrize("identical", [1.0, 0.7, 0.0])
+def test_a_machine_that_has_become_faster_or_slower_misleads_for_some_tokens_only(
+    faster: float, identical: float
+) -> None:
+    between = DraftedSpeculation(method="drafted", drafting=Drafting.BETWEEN)
+    cell = Cell(0.9, identical, LINEAR, 0.14, 0.4, contention=2.0, speculation=between)
+    for seed in range(2):
+        scene = cell.scene(30, seed)
+        found = pace(run(scene, Mode.AUTO, memory=cell.probed(faster)))
+        assert found > NEAR * pace(alone(scene)), seed
+        assert found > NEAR * pace(run(scene, Mode.SPECULATIVE)), seed
 
 
 def test_lookahead_takes_drafted_proposals_along_where_both_win() -> None:
