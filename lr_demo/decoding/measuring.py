@@ -30,8 +30,8 @@ _BESIDE_OWN = 2.0
 """What earlier runs tell of plain decoding's pace counts as so many tokens beside the run's own: the machine may be
 faster or slower than it was."""
 _LATELY, _JUST_NOW = 150, 24
-"""Where drafted text is proposed, plain decoding's pace is in doubt after so many tokens without one that told it, after
-the fewer of them where few told it altogether."""
+"""Where drafted text is proposed, plain decoding's pace is in doubt after so many tokens without one that told it:
+after the fewer of them where few told it altogether."""
 _USUAL_ACCEPTANCE, _PRIOR_VERDICTS = 0.6, 1.5
 """Before any verdict: what papers and measurements here have in the middle, as if seen in so many verdicts."""
 _USUAL_AGREEMENT, _PRIOR_TOKENS = 0.6, 8.0
