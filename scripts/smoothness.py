@@ -22,9 +22,9 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from lr_demo.config import Mode, RunSettings, parse_profile
+from lr_demo.garbage import keep_what_is_there
 from lr_demo.runs.machine import machine_in_words
 from lr_demo.runs.manager import RunManager
-from lr_demo.ui.server import keep_what_is_there
 from tests.ui.conftest import CHROMIUM, FLAGS
 from tests.ui.site import serving
 

@@ -25,7 +25,8 @@ REAL = Measured(0.8, 6, ideal_s=19.0, kept_s=19.9, schedule_s=20.0, tokens=4000,
 
 def simulated() -> bench.Simulated:
     watched = [Watched(0, 9.0), Watched(1, 10.0), Watched(50, 11.0), Watched(0, 11.0)]
-    return bench.Simulated([REAL], REAL, servers_cpu_s=1.1, steps=StepCost(2.0, 2.2), watched=watched)
+    turns = [bench.Turn(REAL, servers_cpu_s) for servers_cpu_s in (1.2, 1.1, 0.1)]
+    return bench.Simulated([REAL], turns, steps=StepCost(2.0, 2.2), watched=watched)
 
 
 @pytest.fixture(autouse=True)

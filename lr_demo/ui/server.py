@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import gc
 import os
 import socket
 import warnings
@@ -15,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from lr_demo.errors import UserError
+from lr_demo.garbage import keep_what_is_there
 from lr_demo.runs.manager import RunManager
 from lr_demo.runs.sweeping import Sweeps
 from lr_demo.ui.explore_routes import explore_router
@@ -67,15 +67,6 @@ def build_app(manager: RunManager) -> FastAPI:
             enable_monitoring=False,
         )
     return app
-
-
-def keep_what_is_there() -> None:
-    """No longer search for garbage in what was imported and built.
-
-    Each of these searches stops every run and every page for a fifth to two fifths of a second.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def serve(manager: RunManager, *, host: str, port: int) -> None:
