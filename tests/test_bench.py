@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -25,8 +26,8 @@ REAL = Measured(0.8, 6, ideal_s=19.0, kept_s=19.9, schedule_s=20.0, tokens=4000,
 
 def simulated() -> bench.Simulated:
     watched = [Watched(0, 9.0), Watched(1, 10.0), Watched(50, 11.0), Watched(0, 11.0)]
-    turns = [bench.Turn(REAL, servers_cpu_s) for servers_cpu_s in (1.2, 1.1, 0.1)]
-    return bench.Simulated([REAL], turns, steps=StepCost(2.0, 2.2), watched=watched)
+    disturbed = replace(REAL, cpu_s=2.5)
+    return bench.Simulated([REAL], [disturbed, REAL], [1.4, 1.1, 1.2], steps=StepCost(2.0, 2.2), watched=watched)
 
 
 @pytest.fixture(autouse=True)

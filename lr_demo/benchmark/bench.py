@@ -32,7 +32,7 @@ from lr_demo.terminal import plain, table_console
 ACCEPTANCE, LOOKAHEAD = 0.8, 6
 """Of the run in real time: about 200 tokens/s at the published latencies."""
 _TURNS = 3
-"""So often that run is measured, between the servers alone: what else a machine does can double what it takes."""
+"""So often that run is measured, in turn with its servers alone: what else a machine does can double what it takes."""
 _VIRTUAL = [(acceptance, lookahead) for acceptance in (0.5, 0.6, 0.8) for lookahead in (4, 6)]
 
 
@@ -60,59 +60,48 @@ class Figures(BaseModel):
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A run in real time, and what its simulated servers take alone, for the same requests."""
-
-    run: Measured
-    servers_cpu_s: float
-    """Processor seconds: the mean of those before and after the run."""
-
-    @property
-    def own_cpu_s(self) -> float:
-        """Processor seconds of orchestration, log and trace."""
-        return self.run.cpu_s - self.servers_cpu_s
-
-    @property
-    def core_share(self) -> float:
-        """The same, of one core."""
-        return self.own_cpu_s / self.run.schedule_s
-
-
-@dataclass(frozen=True)
 class Simulated:
     """What was measured on simulated models."""
 
     virtual: list[Measured]
-    turns: list[Turn]
-    """By their share of a core, the least first."""
+    runs: list[Measured]
+    """The same run several times, in real time."""
+    servers_cpu_s: list[float]
+    """Processor seconds of the simulated servers alone, for the same requests: before, between and after the runs."""
     steps: StepCost
     watched: list[Watched]
 
     @property
-    def real(self) -> Turn:
-        """The turn in the middle."""
-        return self.turns[len(self.turns) // 2]
+    def real(self) -> Measured:
+        """The run that took least processor time: what else the machine does only adds to it."""
+        return min(self.runs, key=lambda run: run.cpu_s)
+
+    @property
+    def own_cpu_s(self) -> float:
+        """Processor seconds of orchestration, log and trace: that run's, less what the servers took at least."""
+        return self.real.cpu_s - min(self.servers_cpu_s)
 
 
 def measure_simulated() -> Simulated:
     """All that needs no model: three minutes."""
     virtual = [run_virtual(measure(acceptance, lookahead)) for acceptance, lookahead in _VIRTUAL]
-    return Simulated(virtual, _turns(), steps=step_cost(), watched=watched_runs())
+    runs, servers_cpu_s = _in_turns()
+    return Simulated(virtual, runs, servers_cpu_s, steps=step_cost(), watched=watched_runs())
 
 
-def _turns() -> list[Turn]:
-    """In real time, as in the application: it does not search its imports for garbage, either."""
+def _in_turns() -> tuple[list[Measured], list[float]]:
+    """Runs in real time, and the servers alone. As in the application, imports are not searched for garbage."""
     asked = run_virtual(measure(ACCEPTANCE, LOOKAHEAD, record=True)).asked
-    keep_what_is_there()
-    turns: list[Turn] = []
+    runs: list[Measured] = []
+    servers_cpu_s: list[float] = []
     with asyncio.Runner(loop_factory=_punctual) as runner:
-        before = runner.run(servers_alone(asked))
         for _ in range(_TURNS):
-            run = runner.run(measure(ACCEPTANCE, LOOKAHEAD))
-            after = runner.run(servers_alone(asked))
-            turns.append(Turn(run, (before + after) / 2))
-            before = after
-    return sorted(turns, key=lambda turn: turn.core_share)
+            keep_what_is_there()
+            servers_cpu_s.append(runner.run(servers_alone(asked)))
+            keep_what_is_there()
+            runs.append(runner.run(measure(ACCEPTANCE, LOOKAHEAD)))
+        servers_cpu_s.append(runner.run(servers_alone(asked)))
+    return runs, servers_cpu_s
 
 
 def _punctual() -> asyncio.AbstractEventLoop:
@@ -139,9 +128,9 @@ def figures(simulated: Simulated, models: RealModels | None) -> Figures:
         lr_sd_ngram=ratio("lr-sd-ngram"),
         lr_sd_drafted=ratio("lr-sd-drafted"),
         auto=ratio("auto"),
-        schedule_over_ideal=round(simulated.real.run.over_kept, 5),
-        orchestrator_core_share=round(simulated.real.core_share, 5),
-        ms_per_event=round(1000 * simulated.real.own_cpu_s / simulated.real.run.events, 4),
+        schedule_over_ideal=round(simulated.real.over_kept, 5),
+        orchestrator_core_share=round(simulated.own_cpu_s / simulated.real.schedule_s, 5),
+        ms_per_event=round(1000 * simulated.own_cpu_s / simulated.real.events, 4),
         step_cost_32k_over_1k=round(simulated.steps.growth, 3),
         viewer_slowdown=round(slowdown(simulated.watched), 4),
     )
@@ -167,7 +156,7 @@ def as_table(simulated: Simulated, models: RealModels | None, why_no_models: str
 
 
 def _schedules(simulated: Simulated) -> Iterator[_Line]:
-    real = simulated.real.run
+    real = simulated.real
     for run in simulated.virtual:
         name = f"schedule over ideal, α {run.acceptance:g}, γ {run.lookahead}"
         yield _Line(name, f"{run.over_ideal:.5f}", "simulated, virtual time", "1.005")
@@ -178,14 +167,13 @@ def _schedules(simulated: Simulated) -> Iterator[_Line]:
 
 
 def _costs(simulated: Simulated) -> Iterator[_Line]:
-    real, steps, watched = simulated.real.run, simulated.steps, simulated.watched
+    real, steps, watched = simulated.real, simulated.steps, simulated.watched
     where = f"simulated, real time, {real.tokens_per_s:.0f} tokens/s, {real.events / real.schedule_s:.0f} events/s"
-    servers = f"the simulated servers took {simulated.real.servers_cpu_s / real.schedule_s:.2%} beside it"
-    turns = f"{' – '.join(f'{turn.core_share:.2%}' for turn in simulated.turns)} in {len(simulated.turns)} turns"
-    share = f"{simulated.real.core_share:.2%}"
-    yield _Line("orchestrator's share of a core", share, f"{where}; {turns}; {servers}", "2 %")
-    each = f"{1000 * simulated.real.own_cpu_s / real.events:.3f} ms"
-    yield _Line("work for an event", each, "the run in the middle", "0.3 ms")
+    own = simulated.own_cpu_s
+    yield _share("run with its simulated servers", [run.cpu_s for run in simulated.runs], real.schedule_s)
+    yield _share("simulated servers alone", simulated.servers_cpu_s, real.schedule_s)
+    yield _Line("orchestrator's share of a core: the rest", f"{own / real.schedule_s:.2%}", where, "2 %")
+    yield _Line("work for an event", f"{1000 * own / real.events:.3f} ms", "the same work", "0.3 ms")
     where = "steps of 40 tokens, no time in servers"
     yield _Line(f"work for a step at {SHORT:,} tokens", f"{steps.short_ms:.2f} ms", where)
     yield _Line(f"work for a step at {LONG:,} tokens", f"{steps.long_ms:.2f} ms", where)
@@ -193,6 +181,12 @@ def _costs(simulated: Simulated) -> Iterator[_Line]:
     for run in watched:
         yield _Line(f"schedule, viewers: {run.viewers}", f"{run.schedule_s:.3f} s", "simulated, real time, over HTTP")
     yield _Line("slowdown by viewers", f"{slowdown(watched):.4f}", "most viewers over none", "none: 1")
+
+
+def _share(figure: str, took_s: list[float], seconds: float) -> _Line:
+    """Processor seconds that the same work took each time, as shares of a core."""
+    least, *more = (f"{took / seconds:.2%}" for took in sorted(took_s))
+    return _Line(figure, least, f"at least; else {', '.join(more)}")
 
 
 def _real(models: RealModels | None, why_no_models: str) -> Iterator[_Line]:

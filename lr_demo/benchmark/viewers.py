@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from lr_demo.config import Mode, RunSettings, load_profile
 from lr_demo.errors import LookaheadError
+from lr_demo.garbage import keep_what_is_there
 from lr_demo.runs.manager import RunManager
 from lr_demo.ui.routes import api_router
 
@@ -55,6 +56,7 @@ def watched_runs(counts: Sequence[int] = COUNTS, steps: int = _STEPS) -> list[Wa
 
 
 async def _watched(manager: RunManager, port: int, viewers: int) -> Watched:
+    keep_what_is_there()
     settings = RunSettings(mode=Mode.LOOKAHEAD, lookahead=6, parallel_budget=16, max_tokens=4096)
     run = manager.start("How many?", settings, baseline=False).run
     module = ("-m", "lr_demo.benchmark.following", str(port), run.id, str(viewers))
