@@ -1,11 +1,11 @@
 """Real model servers for every test that asks; each is started once, when the first one does."""
 
-import gc
 from collections.abc import Iterator
 
 import pytest
 
 from lr_demo.config import DraftModelSpeculation, NgramSpeculation
+from lr_demo.garbage import keep_what_is_there
 from lr_demo.serving.endpoint import Endpoint
 from tests.engines import LLAMACPP_SMOL, SMOL, VLLM_SMOL, one_server, speculating
 
@@ -56,5 +56,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported stays: to search it for garbage again and again is a seventh of a long test's time."""
-    gc.collect()
-    gc.freeze()
+    keep_what_is_there()

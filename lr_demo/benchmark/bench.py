@@ -31,8 +31,9 @@ from lr_demo.terminal import plain, table_console
 
 ACCEPTANCE, LOOKAHEAD = 0.8, 6
 """Of the run in real time: about 200 tokens/s at the published latencies."""
-_TURNS = 3
-"""So often that run is measured, in turn with its servers alone: what else a machine does can double what it takes."""
+_TURNS, _STEPS = 6, 50
+"""So often that run, of so many steps, is measured in turn with its servers alone: what else a machine does can double
+what it takes."""
 _VIRTUAL = [(acceptance, lookahead) for acceptance in (0.5, 0.6, 0.8) for lookahead in (4, 6)]
 
 
@@ -91,7 +92,7 @@ def measure_simulated() -> Simulated:
 
 def _in_turns() -> tuple[list[Measured], list[float]]:
     """Runs in real time, and the servers alone. As in the application, imports are not searched for garbage."""
-    asked = run_virtual(measure(ACCEPTANCE, LOOKAHEAD, record=True)).asked
+    asked = run_virtual(measure(ACCEPTANCE, LOOKAHEAD, steps=_STEPS, record=True)).asked
     runs: list[Measured] = []
     servers_cpu_s: list[float] = []
     with asyncio.Runner(loop_factory=_punctual) as runner:
@@ -99,7 +100,7 @@ def _in_turns() -> tuple[list[Measured], list[float]]:
             keep_what_is_there()
             servers_cpu_s.append(runner.run(servers_alone(asked)))
             keep_what_is_there()
-            runs.append(runner.run(measure(ACCEPTANCE, LOOKAHEAD)))
+            runs.append(runner.run(measure(ACCEPTANCE, LOOKAHEAD, steps=_STEPS)))
         servers_cpu_s.append(runner.run(servers_alone(asked)))
     return runs, servers_cpu_s
 

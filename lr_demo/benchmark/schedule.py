@@ -91,19 +91,19 @@ class _Recorder(SimulatedModel):
                 yield chunk
 
 
-def _models(kind: type[SimulatedModel], acceptance: float) -> dict[Voice, SimulatedModel]:
-    story = SeededStory(STEPS, TOKENS, acceptance=acceptance)
+def _models(kind: type[SimulatedModel], acceptance: float, steps: int) -> dict[Voice, SimulatedModel]:
+    story = SeededStory(steps, TOKENS, acceptance=acceptance)
     words = Vocabulary("simulated")
     paces = {Voice.TARGET: TARGET_S, Voice.DRAFT: DRAFT_S}
     return {voice: kind(voice.name.lower(), story, voice, words, pace) for voice, pace in paces.items()}
 
 
-async def measure(acceptance: float, lookahead: int, *, record: bool = False) -> Measured:
-    """Run 100 steps of 40 tokens on the loop's clock, virtual or real, with log and trace as the application has them.
+async def measure(acceptance: float, lookahead: int, *, steps: int = STEPS, record: bool = False) -> Measured:
+    """Run so many steps of 40 tokens on the loop's clock, virtual or real, with log and trace as the application has them.
 
     `record` keeps every request in `asked`, which takes time of its own.
     """
-    models = _models(_Recorder if record else SimulatedModel, acceptance)
+    models = _models(_Recorder if record else SimulatedModel, acceptance, steps)
     target, draft = models[Voice.TARGET], models[Voice.DRAFT]
     cast = Cast(target, GREEDY, draft, GREEDY, SimulatedVerifier("judge", VERDICT_S))
     settings = RunSettings(
@@ -111,7 +111,7 @@ async def measure(acceptance: float, lookahead: int, *, record: bool = False) ->
         lookahead=lookahead,
         parallel_budget=64,
         verifier=VerifierKind.JUDGE,
-        max_tokens=2 * STEPS * TOKENS,
+        max_tokens=2 * steps * TOKENS,
     )
     clock = asyncio.get_running_loop().time
     with tempfile.TemporaryDirectory() as folder:
