@@ -99,7 +99,7 @@ def _models(kind: type[SimulatedModel], acceptance: float, steps: int) -> dict[V
 
 
 async def measure(acceptance: float, lookahead: int, *, steps: int = STEPS, record: bool = False) -> Measured:
-    """Run so many steps of 40 tokens on the loop's clock, virtual or real, with log and trace as the application has them.
+    """Run steps of 40 tokens on the loop's clock, virtual or real, with log and trace as the application has them.
 
     `record` keeps every request in `asked`, which takes time of its own.
     """
