@@ -5,6 +5,7 @@ on the path to it. A step is named by (position, role, alternative); the target 
 position (alternative 0), the draft has `width` of them. Nothing here knows models, files or pages.
 """
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -107,6 +108,14 @@ class RunStarted(_Event):
     """What it ran on, for people."""
     fingerprint: str = ""
     """Stands for the servers and texts that the run was computed with: equal ones make two runs comparable."""
+
+    @property
+    def began(self) -> datetime:
+        """`started_at`; the beginning of time where that is none."""
+        try:
+            return datetime.fromisoformat(self.started_at).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return datetime.min.replace(tzinfo=UTC)
 
 
 class CycleStarted(_Event):

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
 
 from lr_demo.config import Mode, Profile, RunSettings
 from lr_demo.events import RunStarted
 from lr_demo.runs.race import recorded_settings
 from lr_demo.runs.roles import server_names
 
+LASTS = timedelta(hours=1)
+"""What was measured longer ago is compared with nothing new: the pace of a machine that others use, too, drifts by half
+within hours. A simulated pace does not."""
 MATTERS = ("temperature", "seed", "max_tokens")
 """The settings that decide an autoregressive run."""
 
@@ -35,13 +39,15 @@ def fingerprint(profile: Profile, settings: RunSettings) -> str:
 
 
 def is_baseline(started: RunStarted, prompt: str, settings: RunSettings, servers: str, hardware: str) -> bool:
-    """Whether a run that began like this is a baseline for `prompt` with `settings` on these servers.
+    """Whether a run that began like this is a baseline for `prompt` with `settings` on these servers, now.
 
     `servers` is the `fingerprint` of the baseline's settings.
     """
     if (started.mode, started.prompt) != (Mode.AUTOREGRESSIVE, prompt) or started.concurrent:
         return False
     if (started.fingerprint, started.hardware) != (servers, hardware):
+        return False
+    if not started.simulated and datetime.now(UTC) - started.began > LASTS:
         return False
     recorded = recorded_settings(started.settings)
     return all(getattr(recorded, name) == getattr(settings, name) for name in MATTERS)

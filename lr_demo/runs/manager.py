@@ -274,7 +274,8 @@ class RunManager:
             return list(reversed(self._races.values()))
 
     def find_baseline(self, prompt: str, settings: RunSettings) -> RunHandle | None:
-        """A finished autoregressive run of the same prompt, settings that matter, servers and hardware: the newest."""
+        """A finished autoregressive run of the same prompt, settings that matter, servers and hardware: the newest, not
+        older than `baselines.LASTS`."""
 
         servers = fingerprint(self.profile, baseline_settings(settings))
 

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import platformdirs
@@ -74,10 +74,7 @@ class TraceHeader:
     @property
     def began(self) -> datetime:
         """When the run began; the beginning of time where its trace does not say so well."""
-        try:
-            return datetime.fromisoformat(self.started.started_at).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return datetime.min.replace(tzinfo=UTC)
+        return self.started.began
 
 
 class TraceWriter:

@@ -1,9 +1,12 @@
 """What makes a recorded plain run a baseline of another run: only what it was computed with."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from lr_demo.config import Mode, Profile, RunSettings, VerifierKind, parse_profile
-from lr_demo.runs.baselines import baseline_settings, fingerprint
+from lr_demo.events import RunStarted
+from lr_demo.runs.baselines import LASTS, baseline_settings, fingerprint, is_baseline
 
 TEXT = """
 name: two-targets
@@ -59,3 +62,23 @@ def test_when_a_server_is_started_makes_no_difference() -> None:
     other = changed("on_demand: true, ", "")
     speculative = RunSettings(mode=Mode.SPECULATIVE)
     assert fingerprint(other, speculative) == fingerprint(PROFILE, speculative)
+
+
+@pytest.mark.parametrize(("simulated", "after_an_hour"), [(False, False), (True, True)])
+def test_a_pace_that_was_measured_long_ago_is_compared_with_nothing_new(simulated: bool, after_an_hour: bool) -> None:
+    def counts(age: timedelta) -> bool:
+        started = RunStarted(
+            prompt="2 + 2?",
+            mode=Mode.AUTOREGRESSIVE,
+            profile="two-targets",
+            settings=baseline_settings(BOTH).model_dump(mode="json"),
+            models={},
+            started_at=(datetime.now().astimezone() - age).isoformat(timespec="milliseconds"),
+            simulated=simulated,
+            hardware="two cores",
+            fingerprint="f",
+        )
+        return is_baseline(started, "2 + 2?", BOTH, "f", "two cores")
+
+    assert counts(LASTS * 0.9)
+    assert counts(LASTS * 1.1) == after_an_hour
