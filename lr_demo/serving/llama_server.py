@@ -9,6 +9,7 @@ import dataclasses
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 READY = "lookahead-live: serving on"
 """Begins the line that tells the address."""
+_LAST_WORDS_S = 0.5
+"""llama.cpp says why it cannot start in a thread of its own; of a process that ends at once, nothing may be heard."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,4 +112,5 @@ if __name__ == "__main__":
     try:
         serve(_parse(sys.argv[1:]))
     except RuntimeError as error:
+        time.sleep(_LAST_WORDS_S)
         sys.exit(f"llama.cpp could not start: {error}")
