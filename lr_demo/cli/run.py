@@ -67,8 +67,8 @@ def run(
     baseline: Annotated[
         bool | None,
         typer.Option(
-            help="Measure plain decoding of the same prompt first, unless it was measured within an hour. "
-            "Default: compare with it where it was measured within an hour, measure nothing."
+            help="Measure plain decoding of the same prompt first, unless it was measured within four hours. "
+            "Default: compare with it where it was, measure nothing."
         ),
     ] = None,
     remeasure: Annotated[bool, typer.Option(help="With --baseline: measure it again.")] = False,

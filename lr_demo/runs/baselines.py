@@ -9,9 +9,9 @@ from lr_demo.events import RunStarted
 from lr_demo.runs.race import recorded_settings
 from lr_demo.runs.roles import server_names
 
-LASTS = timedelta(hours=1)
+LASTS = timedelta(hours=4)
 """What was measured longer ago is compared with nothing new: the pace of a machine that others use, too, drifts by half
-within hours. A simulated pace does not."""
+within a day. So long, that what was measured before a talk serves in it. A simulated pace does not drift."""
 MATTERS = ("temperature", "seed", "max_tokens")
 """The settings that decide an autoregressive run."""
 

@@ -127,7 +127,7 @@ class History:
     def page(self, search: Search, offset: int = 0) -> Page:
         """`PAGE` runs from number `offset` of those that fit, the newest first."""
         headers = [*self._store.headers(), *self._store.imported_headers()]
-        headers.sort(key=lambda header: header.began, reverse=True)
+        headers.sort(key=lambda header: header.started.began, reverse=True)
         by_id = {(header.run, header.imported): header for header in headers}
         running = self._running()
         found = [header for header in headers if self._fits(header, search, running)]

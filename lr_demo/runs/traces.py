@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import platformdirs
@@ -70,11 +69,6 @@ class TraceHeader:
     def imported(self) -> bool:
         """True where the trace came from somebody else."""
         return is_imported(self.path)
-
-    @property
-    def began(self) -> datetime:
-        """When the run began; the beginning of time where its trace does not say so well."""
-        return self.started.began
 
 
 class TraceWriter:
@@ -181,7 +175,7 @@ class TraceStore:
                 if header.finished is not None:
                     self._complete[path] = header
             found.append(header)
-        return sorted(found, key=lambda header: header.began, reverse=True)
+        return sorted(found, key=lambda header: header.started.began, reverse=True)
 
     def load(self, run: str) -> EventLog:
         """A recorded run as a complete log. One that was cut short ends as failed, and says so.

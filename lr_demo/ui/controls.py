@@ -205,7 +205,9 @@ def build_controls(profile: Profile) -> Controls:
                 defaults.max_tokens, label="Most tokens", precision=0, minimum=1, min_width=100, elem_id="ll-max-tokens"
             )
         cap = gr.Number(defaults.step_cap, label="Step cap, tokens", precision=0, minimum=1)
-        remeasure = gr.Checkbox(False, label="Measure the baseline again", info="Else one of the last hour is used")
+        remeasure = gr.Checkbox(
+            False, label="Measure the baseline again", info="Else one of the last four hours is taken"
+        )
     controls = Controls(
         example=example,
         prompt=prompt,
