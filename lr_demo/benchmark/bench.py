@@ -31,9 +31,9 @@ from lr_demo.terminal import plain, table_console
 
 ACCEPTANCE, LOOKAHEAD = 0.8, 6
 """Of the run in real time: about 200 tokens/s at the published latencies."""
-_TURNS, _STEPS = 6, 50
+_TURNS, _STEPS = 12, 25
 """So often that run, of so many steps, is measured in turn with its servers alone: what else a machine does can double
-what it takes."""
+what it takes, for seconds or minutes."""
 _VIRTUAL = [(acceptance, lookahead) for acceptance in (0.5, 0.6, 0.8) for lookahead in (4, 6)]
 
 
